@@ -1,0 +1,190 @@
+"""Names and schemas of a corpus on disk: keys, shards, fields, table columns, reject reasons, plans and receipts.
+
+Nothing here reads or writes files. The whole format is described in docs/corpus-format.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbgan.recipe import FORMAT_VERSION as FORMAT_VERSION
+
+Kind = Literal["paired", "blurry", "sharp"]
+FIELDS: dict[str, tuple[str, ...]] = {"paired": ("blur", "sharp"), "blurry": ("blur",), "sharp": ("sharp",)}
+"""Image fields of each kind, in the order of the tar's members; `json` comes last."""
+
+EXTENSIONS = ("png", "jpg")
+MAX_KEY = 90
+KEY_PART = re.compile(r"[A-Za-z0-9_-]+")
+
+REJECT_REASONS = (
+    "animated",
+    "duplicate_key",
+    "not_an_image",
+    "outside_root",
+    "pair_missing",
+    "pair_size_mismatch",
+    "too_large",
+    "too_small",
+    "truncated",
+    "unreadable",
+    "unsupported_mode",
+)
+"""The closed list of why an input was refused."""
+
+# The privacy allow-list: nothing else of a file's metadata enters a corpus. Numbers carry `has_NAME`, because a missing
+# number is 0.0 and never null (loaders infer types from the first shard).
+ALLOWED_TEXT = ("make", "model", "captured_at")
+ALLOWED_NUMBERS = ("exposure_s", "iso", "f_number", "focal_mm")
+
+LINEAGE_TEXT = ("source_corpus", "source_key", "method", "parameters", "generator")
+"""Columns and JSON keys of synthesized pairs, beside `variant` (int) and `noise` (list of floats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample as read: `images[field]` is HWC uint8 RGB, `meta` the parsed `json` member."""
+
+    key: str
+    images: dict[str, NDArray[np.uint8]]
+    meta: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSample:
+    """One sample ready to be written.
+
+    Attributes:
+        key: `SEQUENCE/FRAME`.
+        fields: image field -> file bytes, in the corpus's extension.
+        meta: the `json` member, complete (`meta_for`).
+        columns: further manifest columns of this row: pixel digests, quality measures, width, height, ...
+    """
+
+    key: str
+    fields: dict[str, bytes]
+    meta: dict[str, Any]
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One refused input. `origin` is the digest of its path in the source (`origin_digest`); `detail` holds no path."""
+
+    origin: str
+    reason: str
+    detail: str
+    sequence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reason not in REJECT_REASONS:
+            raise ValueError(f"reject reason {self.reason!r} is not one of {', '.join(REJECT_REASONS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one shard is made of: ids, paths and seeds, no pixels. `builder` knows what `items` mean."""
+
+    shard: str
+    sequence: str
+    recipe: str
+    items: tuple[Any, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a shard is done: its size, digest, recipe, manifest rows and rejects.
+
+    A shard without samples (all its inputs were refused) has `bytes` 0, an empty `sha256` and no tar.
+    """
+
+    shard: str
+    sequence: str
+    recipe: str
+    bytes: int
+    sha256: str
+    rows: tuple[dict[str, Any], ...] = field(repr=False)
+    rejects: tuple[Reject, ...] = field(repr=False, default=())
+
+
+def slug(text: str) -> str:
+    """A key part from any text: `[A-Za-z0-9_-]+`. A part that had to change gets `-` and 8 hex digits of its sha256.
+
+    >>> slug("GOPR0372_07_00")
+    'GOPR0372_07_00'
+    >>> slug("Straße 1")
+    'Strasse-1-4ed1be7d'
+    """
+    if KEY_PART.fullmatch(text):
+        return text
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-") or "x"
+    return f"{cleaned[:60]}-{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def make_key(sequence: str, frame: str) -> str:
+    """`SEQUENCE/FRAME` from parts that are slugs already; refuses what does not fit a key."""
+    key = f"{sequence}/{frame}"
+    for part in (sequence, frame):
+        if not KEY_PART.fullmatch(part):
+            raise ValueError(f"key part {part!r} does not match [A-Za-z0-9_-]+; pass it through slug() first")
+    if len(key) > MAX_KEY:
+        raise ValueError(f"key {key!r} has {len(key)} characters, over the limit of {MAX_KEY}")
+    return key
+
+
+def shard_name(sequence: str, index: int) -> str:
+    """`<sequence>-<nnn>`, nnn from 000."""
+    return f"{sequence}-{index:03d}"
+
+
+def ends_shard(frame: str, count: int, shard_samples: int) -> bool:
+    """Whether a shard ends after `frame`, its `count`-th: by the frame's name, or at twice `shard_samples`.
+
+    The boundary depends on names alone, so inserting or changing a frame moves no other boundary.
+    """
+    hashed = int.from_bytes(hashlib.sha256(frame.encode()).digest()[:8], "big")
+    return hashed % shard_samples == 0 or count >= 2 * shard_samples
+
+
+def origin_digest(relative_path: str) -> str:
+    """Digest of an input's path in its source folder: names like "Anna's iPhone" never enter a corpus."""
+    return hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def empty_meta() -> dict[str, Any]:
+    """Every allow-listed key at its missing value, with `has_NAME` for numbers, and `device`."""
+    meta: dict[str, Any] = dict.fromkeys(ALLOWED_TEXT, "")
+    for name in ALLOWED_NUMBERS:
+        meta[name] = 0.0
+        meta[f"has_{name}"] = False
+    meta["device"] = ""
+    return meta
+
+
+def pixel_digest(image: NDArray[np.uint8]) -> bytes:
+    """sha256 of an image's shape and HWC uint8 RGB pixels: equal for equal pictures whatever their file."""
+    hashed = hashlib.sha256(f"{image.shape[0]}x{image.shape[1]}x{image.shape[2]}:".encode())
+    hashed.update(np.ascontiguousarray(image).tobytes())
+    return hashed.digest()
+
+
+def shard_group(sequence_frames: list[str], shard_samples: int) -> list[list[str]]:
+    """Split the sorted frame names of one sequence into shards by `ends_shard`."""
+    shards: list[list[str]] = []
+    current: list[str] = []
+    for frame in sequence_frames:
+        current.append(frame)
+        if ends_shard(frame, len(current), shard_samples):
+            shards.append(current)
+            current = []
+    if current:
+        shards.append(current)
+    return shards
