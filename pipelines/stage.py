@@ -1,0 +1,48 @@
+"""How every stage starts and fails: params are validated before any work, errors are printed without a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from dbgan.errors import DbganError, ParamsError
+from dbgan.params import Params, load
+
+DATASETS = Path("datasets")
+MODELS = Path("models")
+REPORTS = Path("reports")
+
+T = TypeVar("T")
+
+
+def item_of(items: Mapping[str, T], name: str, where: str) -> T:
+    """The item called `name`, or `ParamsError` that lists those there are."""
+    if name not in items:
+        raise ParamsError(
+            f"params.yaml: {where} has no {name!r}.\nExpected one of: {', '.join(sorted(items)) or '(none)'}"
+        )
+    return items[name]
+
+
+def one_argument(what: str) -> str:
+    """The stage's single argument, or `ParamsError`."""
+    if len(sys.argv) != 2:
+        raise ParamsError(f"{sys.argv[0]}: expected one argument, {what}; found {len(sys.argv) - 1}.")
+    return sys.argv[1]
+
+
+def main(run: Callable[[Params], None]) -> None:
+    """Run a stage. Exit 1: found wrong; 2: bad params or usage; 130: interrupted (state is kept)."""
+    try:
+        run(load())
+    except ParamsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except DbganError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: finished work is kept; run the same command to go on.", file=sys.stderr)
+        sys.exit(130)
