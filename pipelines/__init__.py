@@ -1,1 +1,1 @@
-"""One thin module per stage of dvc.yaml: read params, call dbgan, write outs. Not installed; run from the project's root."""
+"""One thin module per stage of dvc.yaml: read params, call dbgan, write outs. Not installed."""
