@@ -1,0 +1,128 @@
+"""`dvc repro` on a copy of the project at toy size: what a change reruns, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+TRAINING = ("train_bgan@demo", "pretrain_dbgan", "train_dbgan@base", "finetune_dbgan@control", "finetune_dbgan@plus")
+
+
+def outs(project: Project, *stages: str) -> dict[str, dict[str, str]]:
+    locked = project.locked()
+    return {stage: locked[stage] for stage in stages}
+
+
+def test_the_whole_graph_leaves_every_promised_file(finished: Project) -> None:
+    for path in (
+        "datasets/train/demo-gopro/manifest.parquet",
+        "datasets/train/demo-phones.selection.parquet",
+        "models/bgan/demo/weights.safetensors",
+        "datasets/synthetic/demo/shards.parquet",
+        "reports/audit/demo/audit.json",
+        "models/dbgan/plus/curves.csv",
+        "reports/evaluate/plus/images.parquet",
+        "reports/index.html",
+    ):
+        assert (finished.root / path).is_file(), path
+    metrics = json.loads((finished.root / "reports/evaluate/l1/metrics.json").read_text())
+    assert {"demo-gopro-test.psnr_rgb", "demo-gopro-test.input.psnr_rgb"} <= set(metrics)
+    assert "demo-gopro-test.psnr_rgb" in finished.dvc("metrics", "show", "--json")
+
+
+def test_a_second_repro_runs_nothing(finished: Project) -> None:
+    assert finished.repro() == set()
+
+
+def test_a_source_that_no_model_names_retrains_nothing(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    before = outs(project, *TRAINING, "synthesize@demo")
+    shutil.copytree(project.root / "datasets/raw/demo/phones/test", project.root / "datasets/raw/other")
+    values = project.params()
+    values["sources"]["other"] = values["sources"]["demo-phones"] | {"root": "datasets/raw/other"}
+    project.write_params(values)
+    receipts = {p: p.stat().st_mtime_ns for p in (project.root / ".dbgan/train").glob("*/receipt.json")}
+    assert receipts
+    ran = project.repro()
+    assert {"ingest@other", "curate@other"} <= ran
+    # the parent folder changed, so trainings may start; their recipe is that of finished work, which is given back
+    assert outs(project, *TRAINING, "synthesize@demo") == before
+    assert {p: p.stat().st_mtime_ns for p in (project.root / ".dbgan/train").glob("*/receipt.json")} == receipts
+    assert not any(stage.startswith(("evaluate", "train_dbgan", "finetune")) for stage in ran)
+
+
+def test_a_sources_params_redo_it_and_the_models_that_name_it(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    before = project.locked()
+    values = project.params()
+    values["sources"]["demo-phones"]["curate"]["pinned"] = {}
+    values["sources"]["demo-phones"]["curate"]["min_side"] = (
+        65  # the upright pictures of 64 px are dropped, the turned kept
+    )
+    values["sources"]["demo-phones"]["curate"]["val_fraction"] = 0.6
+    project.write_params(values)
+    ran = project.repro()
+    after = project.locked()
+    assert "curate@demo-phones" in ran
+    assert not any(stage.startswith("ingest") for stage in ran)
+    assert after["train_bgan@demo"] != before["train_bgan@demo"]
+    # DBGAN's l1 and base name demo-gopro alone: the same bytes, so nothing that starts from them reruns
+    for stage in ("pretrain_dbgan", "train_dbgan@base", "finetune_dbgan@control"):
+        assert after[stage] == before[stage]
+    assert not ran & {"train_dbgan@base", "finetune_dbgan@control", "evaluate@l1"}
+
+
+def test_a_code_edit_that_changes_no_byte_leaves_all_below_untouched(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    before = project.locked()
+    module = project.root / "dbgan/ingest/__init__.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    ran = project.repro()
+    assert ran == {stage for stage in before if stage.startswith("ingest@")}
+    assert project.locked() == before
+
+
+def test_a_pull_into_an_empty_clone_adds_no_data_to_git(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    project.run("git", "commit", "-qam", "remote")
+    project.dvc("push", "-q")
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.dvc("pull", "-q", "--allow-missing", check=False)
+    assert (clone.root / "datasets/train/demo-gopro/manifest.parquet").is_file()
+    assert (clone.root / "reports/index.html").is_file()
+    assert not (clone.root / "datasets/raw/demo").exists(), "raw input holds positions: it is never pushed"
+    clone.run("git", "add", "-A")
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert "changed" not in clone.dvc("repro", "--allow-missing", "--dry").lower()
+
+
+def test_raw_folders_can_be_versioned(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    raw = project.root / "datasets/raw/new-phone"
+    raw.mkdir()
+    (raw / "a.jpg").write_bytes(b"not yet a picture")
+    project.dvc("add", "datasets/raw/new-phone")
+    project.run("git", "add", "-A")
+    assert project.run("git", "diff", "--cached", "--name-only").stdout.split() == ["datasets/raw/new-phone.dvc"]
+
+
+def test_a_folder_that_no_params_name_is_refused_with_the_command_that_mends_it(
+    finished: Project, tmp_path: Path
+) -> None:
+    project = finished.copy(tmp_path / "project")
+    values = project.params()
+    del values["sources"]["demo-phones-test"]
+    project.write_params(values)
+    done = project.run("python", "-m", "pipelines.ingest", "demo-gopro", check=False)
+    assert done.returncode == 1
+    assert "rm -r datasets/test/demo-phones-test datasets/test/demo-phones-test.selection.parquet" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,70 @@
+"""Wrong params fail before any work, naming the key, what was expected and the nearest right key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dbgan.errors import ParamsError
+from dbgan.params import IngestParams, load, validated
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    return yaml.safe_load((PROJECT / "params.yaml").read_text())
+
+
+def written(tmp_path: Path, values: dict[str, Any]) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "presets/paper.yaml", "presets/real-small.yaml"])
+def test_every_shipped_params_file_is_valid(name: str) -> None:
+    assert load(PROJECT / name).sources
+
+
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["sources"]["demo-gopro"]["ingest"]["shard_sampels"] = 8
+    with pytest.raises(ParamsError, match=r"shard_sampels: no such key\. Did you mean 'shard_samples'"):
+        load(written(tmp_path, values))
+
+
+def test_a_value_out_of_range_names_key_range_and_value(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["bgan"]["demo"]["training"]["batch"] = 0
+    with pytest.raises(ParamsError, match=r"bgan\.demo\.training\.batch: .*greater than or equal to 1 \(found 0\)"):
+        load(written(tmp_path, values))
+
+
+def test_gopro_requires_the_blur_folder() -> None:
+    with pytest.raises(ParamsError, match="blur_gamma"):
+        validated(IngestParams, {"layout": "gopro"}, "--set")
+
+
+def test_a_model_that_names_an_unknown_source_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["bgan"]["demo"]["real"] = ["demo-phone"]
+    with pytest.raises(ParamsError, match=r"bgan\.demo\.real names 'demo-phone'.*Did you mean 'demo-phones'"):
+        load(written(tmp_path, values))
+
+
+def test_training_on_a_test_source_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["dbgan"]["common"]["pairs"] = ["demo-gopro-test"]
+    with pytest.raises(ParamsError, match="no source with `use: train`"):
+        load(written(tmp_path, values))
+
+
+def test_plus_must_watch_the_corpus_it_mixes_in(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["dbgan"]["finetune"]["plus"]["reads"] = "datasets/train"
+    with pytest.raises(ParamsError, match="reads must be 'datasets/synthetic/demo'"):
+        load(written(tmp_path, values))
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="project's root"):
+        load(tmp_path / "params.yaml")
