@@ -17,6 +17,10 @@ class CorpusError(DbganError):
     """A corpus on disk is damaged, incomplete or of another format."""
 
 
+class WeightsError(DbganError):
+    """A file of network weights is missing, damaged, or of another network."""
+
+
 class ImageError(DbganError):
     """A picture cannot be used. `reason` is one of `dbgan.corpus.layout.REJECT_REASONS`."""
 

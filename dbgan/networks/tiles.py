@@ -1,0 +1,90 @@
+"""Large pictures through a convolutional network in tiles, equal to the whole.
+
+Each tile is computed with a halo of the network's receptive radius, cut at the picture's own border: so every output
+pixel sees exactly what it would see in the whole picture, its zero padding included.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from torch import Tensor, nn
+
+Span = tuple[int, int]
+
+
+def receptive_radius(network: nn.Module) -> int:
+    """How far an output pixel sees to each side, px: the halo that makes tiles equal to the whole.
+
+    Raises:
+        ValueError: the network does not say.
+    """
+    radius = getattr(network, "receptive_radius", None)
+    if not isinstance(radius, int):
+        raise ValueError(f"{type(network).__name__} has no receptive_radius; pass the halo explicitly")
+    return radius
+
+
+def spans(length: int, tile: int) -> list[Span]:
+    """Cut `length` px into the fewest spans of at most `tile` px, as equal as they come.
+
+    >>> spans(720, 512)
+    [(0, 360), (360, 720)]
+    """
+    count = -(-length // tile)
+    edges = [length * i // count for i in range(count + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def windows(span: Span, length: int, halo: int) -> Span:
+    """`span` widened by `halo` on both sides, within [0, length)."""
+    return max(0, span[0] - halo), min(length, span[1] + halo)
+
+
+def apply(
+    network: Callable[..., Tensor], image: Tensor, *extra: Tensor, tile: int = 512, halo: int | None = None
+) -> Tensor:
+    """network(image, *extra), computed tile by tile.
+
+    Args:
+        network: shape-preserving and local: no output pixel depends on more than `halo` px around it.
+        image: NCHW.
+        extra: passed to every tile unchanged, such as BGAN's z: one z for the whole picture.
+        tile: largest side of a tile without its halo, px. Fixed by parameters, never by free memory: on devices or
+            precisions where sums depend on the shape it is part of what determines the bytes.
+        halo: px; the network's `receptive_radius` when not given.
+
+    Returns:
+        NCHW of the shape of `image`.
+
+    Raises:
+        ValueError: tile below 1, halo below 0, or a network that changes the picture's size.
+    """
+    if halo is None:
+        if not isinstance(network, nn.Module):
+            raise ValueError("tiles of a plain function need an explicit halo")
+        halo = receptive_radius(network)
+    if tile < 1 or halo < 0:
+        raise ValueError(f"tiles need tile >= 1 and halo >= 0 px, found tile {tile} and halo {halo}")
+    height, width = image.shape[-2:]
+    if height <= tile and width <= tile:
+        return network(image, *extra)
+    output: Tensor | None = None
+    for rows, columns in _tiles(height, width, tile):
+        (top, bottom), (left, right) = windows(rows, height, halo), windows(columns, width, halo)
+        part = network(image[..., top:bottom, left:right], *extra)
+        if tuple(part.shape[-2:]) != (bottom - top, right - left):
+            raise ValueError(
+                f"tiles need a shape-preserving network; {bottom - top}x{right - left} px became {part.shape}"
+            )
+        part = part[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+        if output is None:
+            output = part.new_empty((*part.shape[:-2], height, width))
+        output[..., rows[0] : rows[1], columns[0] : columns[1]] = part
+    assert output is not None
+    return output
+
+
+def _tiles(height: int, width: int, tile: int) -> Iterator[tuple[Span, Span]]:
+    return itertools.product(spans(height, tile), spans(width, tile))

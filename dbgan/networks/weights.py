@@ -1,0 +1,135 @@
+"""Weight files: safetensors that carry their architecture, so that a file alone rebuilds its network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from dbgan import files
+from dbgan.errors import DbganError, WeightsError
+from dbgan.networks import discriminators, generators
+from dbgan.networks.discriminators import Discriminator
+from dbgan.networks.generators import Generator
+
+ARCHITECTURE = "architecture"
+"""The only metadata key: safetensors orders several at random, and equal networks must give equal bytes."""
+
+
+def save_weights(path: Path, network: Generator | Discriminator) -> bool:
+    """Write `network`'s weights and architecture, atomically. Equal weights give equal bytes.
+
+    Args:
+        path: the file, usually `weights.safetensors`.
+        network: on any device, in any memory format.
+
+    Returns:
+        Whether anything was written: a file that already holds these bytes is left alone.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    architecture = json.dumps(network.architecture, sort_keys=True, separators=(",", ":"))
+    return files.write_bytes(Path(path), save(tensors, metadata={ARCHITECTURE: architecture}))
+
+
+def load_weights(path: Path) -> Generator | Discriminator:
+    """Rebuild the network of a file that `save_weights` wrote, on the CPU, in eval mode.
+
+    Args:
+        path: the file.
+
+    Raises:
+        WeightsError: no such file, another format, an unknown architecture, or tensors that do not fit it (all of
+            them are listed).
+    """
+    path = Path(path)
+    architecture, tensors = _read(path)
+    network = _build(path, architecture)
+    check_tensors(path, tensors, network.state_dict())
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def read_architecture(path: Path) -> dict[str, Any]:
+    """The architecture recorded in a weight file; reads its header only. Errors as in `load_weights`."""
+    path = Path(path)
+    with _open(path) as handle:
+        return _architecture(path, handle.metadata())
+
+
+def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Raise `WeightsError` naming every missing, surplus or mis-shaped tensor of `found`."""
+    wrong = [f"missing: {name} {tuple(expected[name].shape)}" for name in sorted(expected.keys() - found.keys())]
+    wrong += [f"not of this network: {name}" for name in sorted(found.keys() - expected.keys())]
+    for name in sorted(expected.keys() & found.keys()):
+        if found[name].shape != expected[name].shape:
+            wrong.append(f"{name}: expected {tuple(expected[name].shape)}, found {tuple(found[name].shape)}")
+    if wrong:
+        listed = "\n  ".join(wrong)
+        raise WeightsError(
+            f"{path}: {len(wrong)} tensors do not fit the network ({len(expected)} expected, {len(found)} found):\n"
+            f"  {listed}\nNext: use the file of the run that trained this network, or train again."
+        )
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weight file.\nNext: train the network, or `dvc pull` its model folder.")
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise WeightsError(
+            f"{path}: expected a safetensors file, found something else ({error}).\n"
+            "Next: fetch it again; a .pth checkpoint must be imported first."
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with _open(path) as handle:
+        return _architecture(path, handle.metadata()), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+
+
+def _architecture(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    text = (metadata or {}).get(ARCHITECTURE)
+    if text is None:
+        raise WeightsError(
+            f"{path}: expected the metadata key {ARCHITECTURE!r} that tells which network the weights are of, "
+            f"found {sorted(metadata or {}) or 'no metadata'}.\nNext: write it with dbgan.networks.save_weights."
+        )
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise WeightsError(f"{path}: the metadata key {ARCHITECTURE!r} is not JSON: {text[:200]!r}") from error
+    if not isinstance(value, dict):
+        raise WeightsError(f"{path}: the metadata key {ARCHITECTURE!r} is no JSON object: {text[:200]!r}")
+    return value
+
+
+def _build(path: Path, architecture: dict[str, Any]) -> Generator | Discriminator:
+    builders: dict[str, Any] = {"generator": generators.build, "discriminator": discriminators.build}
+    arguments = dict(architecture)
+    network = arguments.pop("network", None)
+    if network not in builders:
+        raise WeightsError(f"{path}: expected a network of kind {', '.join(builders)}, found {network!r}")
+    try:
+        built: Generator | Discriminator = builders[network](**arguments)
+    except (TypeError, KeyError, ValueError, DbganError) as error:
+        raise WeightsError(
+            f"{path}: this version cannot build the network {architecture} ({type(error).__name__}: {error}).\n"
+            "Next: use the dbgan version that wrote the file."
+        ) from error
+    return built
+
+
+def require_generator(network: nn.Module, kind: str, path: Path) -> Generator:
+    """`network` as a generator of `kind` ("bgan" or "dbgan"), or `WeightsError` naming what the file holds."""
+    if isinstance(network, Generator) and network.kind == kind:
+        return network
+    found = getattr(network, "architecture", {})
+    raise WeightsError(
+        f"{path}: expected the weights of a {kind} generator, found {found.get('network')} {found.get('kind')}.\n"
+        f"Next: give a file from models/{kind}/."
+    )
