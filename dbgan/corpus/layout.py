@@ -22,7 +22,8 @@ FIELDS: dict[str, tuple[str, ...]] = {"paired": ("blur", "sharp"), "blurry": ("b
 
 EXTENSIONS = ("png", "jpg")
 MAX_KEY = 90
-KEY_PART = re.compile(r"[A-Za-z0-9_-]+")
+KEY_PART = re.compile(r"(?!__[A-Za-z0-9_-]*__$)[A-Za-z0-9_-]+")
+"""`__NAME__` is no key part: webdataset takes members of such a folder for its own metadata and skips them silently."""
 
 REJECT_REASONS = (
     "animated",
@@ -102,7 +103,8 @@ class Plan:
 class Receipt:
     """Proof that a shard is done: its size, digest, recipe, manifest rows and rejects.
 
-    A shard without samples (all its inputs were refused) has `bytes` 0, an empty `sha256` and no tar.
+    A shard without samples (all its inputs were refused) has `bytes` 0, an empty `sha256` and no tar. `code` is the
+    digest of the builder's code; it is kept while the corpus is being built and is no part of the finished corpus.
     """
 
     shard: str
@@ -112,6 +114,7 @@ class Receipt:
     sha256: str
     rows: tuple[dict[str, Any], ...] = field(repr=False)
     rejects: tuple[Reject, ...] = field(repr=False, default=())
+    code: str = field(repr=False, default="", compare=False)
 
 
 def slug(text: str) -> str:
@@ -134,7 +137,9 @@ def make_key(sequence: str, frame: str) -> str:
     key = f"{sequence}/{frame}"
     for part in (sequence, frame):
         if not KEY_PART.fullmatch(part):
-            raise ValueError(f"key part {part!r} does not match [A-Za-z0-9_-]+; pass it through slug() first")
+            raise ValueError(
+                f"key part {part!r} does not match [A-Za-z0-9_-]+ (or is __NAME__); pass it through slug() first"
+            )
     if len(key) > MAX_KEY:
         raise ValueError(f"key {key!r} has {len(key)} characters, over the limit of {MAX_KEY}")
     return key
@@ -157,6 +162,24 @@ def ends_shard(frame: str, count: int, shard_samples: int) -> bool:
 def origin_digest(relative_path: str) -> str:
     """Digest of an input's path in its source folder: names like "Anna's iPhone" never enter a corpus."""
     return hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def meta_for(
+    key: str, width: int, height: int, allowed: dict[str, Any], origin: str, lineage: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The complete `json` member of a sample.
+
+    Args:
+        key: `SEQUENCE/FRAME`.
+        width: px.
+        height: px.
+        allowed: every key of `empty_meta()`.
+        origin: `origin_digest` of the blurry (or only) input.
+        lineage: for synthesized pairs the `LINEAGE_TEXT` keys, `variant` and `noise`.
+    """
+    sequence, _, frame = key.partition("/")
+    own = {"key": key, "sequence": sequence, "frame": frame, "width": width, "height": height, "origin": origin}
+    return {**allowed, **(lineage or {}), **own}
 
 
 def empty_meta() -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""README.md of a corpus: a dataset card that people read and that Hugging Face `datasets` loads the folder by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from dbgan.corpus.columns import json_columns
+from dbgan.corpus.header import Header
+
+_DTYPES = {"text": "string", "int32": "int32", "float": "float64", "flag": "bool"}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
+_KINDS = {
+    "paired": "Pairs of a blurry and a sharp picture of the same moment",
+    "blurry": "Blurry captures without a sharp counterpart",
+    "sharp": "Sharp pictures without a blurry counterpart",
+}
+_REASONS = {
+    "animated": "has more than one frame",
+    "duplicate_key": "another file has the same sequence and frame",
+    "not_an_image": "is no picture",
+    "outside_root": "is a link that leaves the source folder",
+    "pair_missing": "has no partner",
+    "pair_size_mismatch": "its partner has another size",
+    "too_large": "promises more pixels than allowed",
+    "too_small": "has a side shorter than allowed",
+    "truncated": "ends early",
+    "unreadable": "cannot be read",
+    "unsupported_mode": "is of a kind of pixels that is not supported",
+}
+
+
+def render(header: Header, counts: Mapping[str, Any]) -> str:
+    """The card as text. Depends on its arguments alone: no time, host, path or worker count.
+
+    Args:
+        header: what holds for the whole corpus.
+        counts: the `counts` of corpus.json.
+    """
+    parts = [
+        "---\n" + yaml.safe_dump(front_matter(header, counts), sort_keys=False, allow_unicode=True) + "---",
+        f"# {header.name}",
+        f"{_KINDS[header.kind]}{', synthesized' if header.synthesized else ''}.",
+        _numbers(header, counts),
+        _refused(counts),
+        _layout(header),
+        _privacy(header),
+        _made_from(header),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def front_matter(header: Header, counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Hugging Face's metadata: which files to load, and the exact type of every feature.
+
+    `features` are complete because loaders otherwise infer types from the first samples of the first shard.
+    """
+    samples = counts["samples"]
+    features: list[dict[str, Any]] = [{"name": "__key__", "dtype": "string"}, {"name": "__url__", "dtype": "string"}]
+    features += [{"name": f"{field}.{header.ext}", "dtype": "image"} for field in header.fields]
+    features.append({"name": "json", "struct": [_feature(*item) for item in json_columns(header.synthesized).items()]})
+    return {
+        "pretty_name": header.name,
+        "task_categories": ["image-to-image"],
+        "tags": ["deblurring", "webdataset", header.kind, *(["synthetic"] if header.synthesized else [])],
+        "size_categories": [next((name for limit, name in _SIZES if samples < limit), "n>10M")],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "*.tar"}]}],
+        "dataset_info": {"features": features},
+    }
+
+
+def _feature(name: str, kind: str) -> dict[str, Any]:
+    if kind == "floats":
+        return {"name": name, "sequence": "float64"}
+    return {"name": name, "dtype": _DTYPES[kind]}
+
+
+def _numbers(header: Header, counts: Mapping[str, Any]) -> str:
+    rows = [
+        ("samples", f"{counts['samples']:,}"),
+        ("sequences", f"{counts['sequences']:,}"),
+        ("shards", f"{counts['shards']:,}"),
+        ("bytes in shards", f"{counts['bytes']:,}"),
+        ("image fields", ", ".join(f"`{field}.{header.ext}`" for field in header.fields)),
+        ("picture sizes, px", _some(counts["sizes"])),
+        ("devices", _some({device or "unknown": n for device, n in counts["devices"].items()})),
+    ]
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows)
+
+
+def _some(numbers: Mapping[str, int], most: int = 10) -> str:
+    """The most frequent of `numbers`, and how many more there are."""
+    ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} ({n:,})" for name, n in ordered[:most])
+    return f"{shown} and {len(ordered) - most} more" if len(ordered) > most else shown or "none"
+
+
+def _refused(counts: Mapping[str, Any]) -> str:
+    if not counts["rejects"]:
+        return "## Refused inputs\n\nNone."
+    lines = [f"| {reason} | {_REASONS[reason]} | {n:,} |" for reason, n in counts["reject_reasons"].items()]
+    return (
+        f"## Refused inputs\n\n{counts['rejects']:,} inputs were refused; `rejects.parquet` lists each.\n\n"
+        "| reason | the file ... | inputs |\n|---|---|---|\n" + "\n".join(lines)
+    )
+
+
+def _layout(header: Header) -> str:
+    members = " ".join(f"`{field}.{header.ext}`" for field in header.fields)
+    return (
+        "## Files\n\n"
+        f"`SHARD.tar`: webdataset shards, each sample {members} `json`. `manifest.parquet`: one row per sample, with "
+        "the offset, size and sha256 of every member. `shards.parquet`: size and sha256 of every shard. `corpus.json`: "
+        "how the corpus was made. `dbgan corpus verify` checks all of it.\n\n"
+        "Load the folder itself (`datasets.load_dataset(FOLDER)`): it reads the types above. A bare "
+        '`load_dataset("webdataset", ...)` infers them from the first shard and needs `features=`.'
+    )
+
+
+def _privacy(header: Header) -> str:
+    text = (
+        "## Privacy\n\n"
+        "Pictures carry no EXIF, XMP, IPTC, maker notes, embedded thumbnails or text. Of a capture's metadata only "
+        "make, model, exposure, ISO, f-number, focal length and local capture time are kept, in the `json` member. "
+        "`origin` is a digest of the source file's path: file and folder names do not leave their owner. No "
+        "location, serial number or owner's name is kept. What the pictures show was not changed."
+    )
+    icc = " ICC colour profiles are kept inside pictures whose bytes were kept."
+    return text + ("" if header.synthesized else icc)
+
+
+def _made_from(header: Header) -> str:
+    blocks = ["## How it was made\n\nParameters:", _yaml(header.params)]
+    blocks += ["Codecs:", _yaml(header.codecs)]
+    if header.device_class is not None:
+        blocks += ["Device class (equal classes compute equal bytes):", _yaml(header.device_class)]
+    if not header.quality:
+        blocks.append("Quality measures were switched off; their manifest columns are null.")
+    if header.notes:
+        blocks.append("## Notes\n\n" + "\n".join(f"- {note}" for note in header.notes))
+    return "\n\n".join(blocks)
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    return "```yaml\n" + yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True) + "```"
+
+
+def _cell(text: str) -> str:
+    """A device name may hold what ends a table cell or starts markup."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,284 @@
+"""Read a corpus: by index (exact shuffle, exact resume) and as a webdataset stream."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from dbgan.corpus.header import Header
+from dbgan.corpus.layout import KEY_PART, Kind, Sample
+from dbgan.corpus.tables import CORPUS, MANIFEST
+from dbgan.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dbgan.corpus.verify import Problem
+
+OPEN_SHARDS = 64
+"""Shards that one process keeps open at a time."""
+
+
+class Corpus:
+    """A corpus on disk, or the part of it that a selection keeps, in the order of keys.
+
+    `len(corpus)`, `corpus[i]`, `corpus[key]` and iteration give `Sample`s, so it is a map-style torch dataset. It may
+    be pickled and used after a fork or spawn: files are opened by the process that reads.
+
+    Attributes:
+        path: folder of the corpus.
+        header: what corpus.json says of the whole.
+    """
+
+    def __init__(self, path: Path, header: Header, index: pa.Table, rows: NDArray[np.int64]) -> None:
+        self.path, self.header = path, header
+        self._index, self._rows = index, rows
+        self._keys = index.column("key").combine_chunks().take(pa.array(rows))
+        self._handles = _Handles()
+
+    @classmethod
+    def open(cls, path: Path | str, selection: Path | str | None = None, split: str | None = None) -> Corpus:
+        """Open the corpus in folder `path`.
+
+        Args:
+            path: folder of the corpus.
+            selection: a selection.parquet; only the samples it keeps are seen.
+            split: with a selection, only the kept samples of this split.
+
+        Raises:
+            CorpusError: there is no finished corpus of this format, or the selection is of another corpus.
+        """
+        path = Path(path)
+        if split is not None and selection is None:
+            raise ValueError(f"split={split!r} needs a selection: which sample is in which split is written there")
+        header = read_header(path)
+        index = _read_index(path, header)
+        rows = np.arange(index.num_rows, dtype=np.int64)
+        if selection is not None:
+            rows = _selected(index, Path(selection), split, path)
+        return cls(path, header, index, rows)
+
+    @property
+    def name(self) -> str:
+        """Name of the source or synthetic corpus."""
+        return self.header.name
+
+    @property
+    def kind(self) -> Kind:
+        """`paired`, `blurry` or `sharp`."""
+        return self.header.kind
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Image fields of every sample."""
+        return self.header.fields
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys, sorted."""
+        return list(self._keys.to_pylist())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    def __getitem__(self, which: int | str) -> Sample:
+        """The sample at a position or of a key: images decoded to HWC uint8 RGB, `meta` the parsed json member."""
+        from dbgan.image.codec import decode
+
+        row = self._row(which)
+        key = str(self._index.column("key")[row].as_py())
+        images = {field: decode(self._member(row, field)) for field in self.fields}
+        return Sample(key, images, json.loads(self._member(row, "json")))
+
+    def encoded(self, which: int | str, field: str) -> bytes:
+        """The stored bytes of one member: an image field, or `json`."""
+        if field not in (*self.fields, "json"):
+            raise KeyError(f"{self.path} has the fields {', '.join(self.fields)} and json, not {field!r}")
+        return self._member(self._row(which), field)
+
+    def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Manifest rows of the samples, in order; only `columns` are read from disk (None: all)."""
+        names = None if columns is None else list(columns)
+        try:
+            manifest = pq.read_table(self.path / MANIFEST, columns=names)
+        except pa.ArrowException as error:
+            raise CorpusError(f"{self.path / MANIFEST}: cannot be read ({error}).") from None
+        missing = [name for name in names or [] if name not in manifest.column_names]
+        if missing:
+            raise CorpusError(
+                f"{self.path / MANIFEST}: no column {', '.join(missing)}.\n"
+                f"It has: {', '.join(pq.read_schema(self.path / MANIFEST).names)}."
+            )
+        if len(self) != manifest.num_rows:
+            manifest = manifest.take(pa.array(self._rows))
+        table: pd.DataFrame = manifest.to_pandas()
+        return table
+
+    def stream(self, *, shuffle: int = 0, seed: int = 0, decode: bool = True) -> Any:
+        """A webdataset pipeline over the shards; see `dbgan.corpus.stream`."""
+        from dbgan.corpus.stream import pipeline
+
+        return pipeline(self, shuffle=shuffle, seed=seed, decode=decode)
+
+    def verify(self, quick: bool = False) -> list[Problem]:
+        """Everything that is wrong with the whole corpus, whatever the selection; empty when it is sound."""
+        from dbgan.corpus.verify import verify
+
+        return verify(self.path, quick=quick)
+
+    def shard_keys(self) -> dict[str, list[str]]:
+        """Keys by shard, in the order in which they stand there."""
+        shards: dict[str, list[str]] = collections.defaultdict(list)
+        names: list[str] = self._index.column("shard").take(pa.array(self._rows)).to_pylist()
+        for shard, key in zip(names, self.keys, strict=True):
+            shards[shard].append(key)
+        return {shard: shards[shard] for shard in sorted(shards)}
+
+    def _find(self, key: str) -> int | None:
+        """Position of `key` among the sorted keys, by bisection: no dictionary of millions of keys."""
+        low, high = 0, len(self._keys)
+        while low < high:
+            middle = (low + high) // 2
+            if self._keys[middle].as_py() < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self._keys) and self._keys[low].as_py() == key else None
+
+    def _row(self, which: int | str) -> int:
+        if isinstance(which, str):
+            found = self._find(which)
+            if found is None:
+                raise KeyError(f"{self.path} has no sample {which!r} among its {len(self)}")
+            return int(self._rows[found])
+        position = range(len(self))[which]  # counts negative positions from the end, raises IndexError
+        return int(self._rows[position])
+
+    def _member(self, row: int, field: str) -> bytes:
+        shard = self._index.column("shard")[row].as_py()
+        offset = self._index.column(f"{field}_offset")[row].as_py()
+        size = self._index.column(f"{field}_size")[row].as_py()
+        return self._handles.read(self.path / f"{shard}.tar", offset, size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handles": _Handles()}
+
+    def __repr__(self) -> str:
+        return f"<Corpus {self.name}: {len(self)} {self.kind} samples in {self.path}>"
+
+
+class _Handle:
+    """One open file; closed when nobody uses it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if hasattr(self, "descriptor"):
+            close(self.descriptor)
+
+
+class _Handles:
+    """The most recently used shards, opened on first use. `pread` shares no position between threads or forks."""
+
+    def __init__(self) -> None:
+        self._open: collections.OrderedDict[Path, _Handle] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, path: Path, offset: int, size: int) -> bytes:
+        with self._lock:
+            handle = self._open.get(path)
+            if handle is None:
+                try:
+                    handle = _Handle(path)
+                except OSError as error:
+                    raise CorpusError(
+                        f"{path}: the manifest names this shard, but it cannot be opened ({error.strerror}).\n"
+                        "Next: `dvc pull` or `dvc repro`, then `dbgan corpus verify`."
+                    ) from None
+                self._open[path] = handle
+                if len(self._open) > OPEN_SHARDS:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(path)
+        data = os.pread(handle.descriptor, size, offset)
+        if len(data) != size:
+            raise CorpusError(
+                f"{path}: expected {size} bytes at {offset}, found {len(data)}: the shard is truncated.\n"
+                "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+            )
+        return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__()  # type: ignore[misc]
+
+
+def read_header(path: Path) -> Header:
+    """The header of the corpus in folder `path`. Raises `CorpusError`."""
+    where = path / CORPUS
+    if not where.is_file():
+        building = " It is half built: `.receipts` is there." if (path / ".receipts").is_dir() else ""
+        raise CorpusError(
+            f"{path}: expected a corpus, found no {CORPUS}.{building}\n"
+            "Next: build it (`dvc repro`) or pull it (`dvc pull`)."
+        )
+    try:
+        values = json.loads(where.read_bytes())
+    except ValueError as error:
+        raise CorpusError(f"{where}: not JSON ({error}).\nNext: build the corpus again (`dvc repro`).") from None
+    if not isinstance(values, dict):
+        raise CorpusError(f"{where}: expected a JSON object, found {type(values).__name__}.")
+    return Header.from_json(values, where)
+
+
+def _read_index(path: Path, header: Header) -> pa.Table:
+    """Key, shard, offsets and sizes of every sample; all else stays on disk."""
+    where = path / MANIFEST
+    names = ["key", "shard"] + [f"{field}_{what}" for field in (*header.fields, "json") for what in ("offset", "size")]
+    try:
+        index = pq.read_table(where, columns=names, read_dictionary=["shard"])
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusError(f"{where}: cannot be read ({error}).\nNext: build the corpus again (`dvc repro`).") from None
+    missing = [name for name in names if name not in index.column_names]
+    if missing:
+        raise CorpusError(f"{where}: no column {', '.join(missing)}.\nNext: build the corpus again (`dvc repro`).")
+    for shard in pc.unique(index.column("shard")).to_pylist():
+        if not KEY_PART.fullmatch(shard):
+            raise CorpusError(f"{where}: {shard!r} is no name of a shard (a path, pipe or URL is never opened).")
+    return index
+
+
+def _selected(index: pa.Table, selection: Path, split: str | None, path: Path) -> NDArray[np.int64]:
+    """Rows of the index that the selection keeps, in `split`."""
+    from dbgan.corpus.selection import read_selection
+
+    chosen = read_selection(selection)
+    chosen = chosen[chosen["keep"]] if split is None else chosen[chosen["keep"] & (chosen["split"] == split)]
+    keys = pa.array(chosen["key"].tolist(), pa.string())
+    found = pc.index_in(keys, value_set=index.column("key").combine_chunks())
+    if found.null_count:
+        absent = keys.filter(pc.is_null(found)).to_pylist()
+        raise CorpusError(
+            f"{selection}: names {len(absent)} samples that {path} does not have, such as {absent[0]}.\n"
+            "Next: run the curate stage again: the corpus changed after the selection was made."
+        )
+    return np.sort(found.to_numpy(zero_copy_only=False).astype(np.int64))

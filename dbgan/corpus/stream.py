@@ -1,0 +1,120 @@
+"""A corpus as a webdataset pipeline: shards in turn, without seeking, each checked against the manifest."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dbgan.errors import CorpusError, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dbgan.corpus.read import Corpus
+
+Item = dict[str, Any]
+
+
+def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = True) -> Any:
+    """A `webdataset.DataPipeline` of samples as dictionaries.
+
+    Each has `__key__`, `__url__`, `FIELD.EXT` (HWC uint8 RGB) and `json` (parsed). Append webdataset's own stages with
+    `.compose(...)`. Shards are split by node and by DataLoader worker. Shards are opened as plain files: a `pipe:` URL
+    is never run, and a member that is no image or json (a pickle, for one) is an error. So is a shard that does not
+    hold the manifest's samples: webdataset alone would end early without a word.
+
+    Args:
+        corpus: an open corpus; its selection holds.
+        shuffle: 0 keeps the order; else shards are shuffled, and samples within a window of this many.
+        seed: of the shuffle.
+        decode: False leaves all members as bytes.
+
+    Raises:
+        MissingPackageError: webdataset is not installed.
+    """
+    require("webdataset", "Corpus.stream")
+    import webdataset as wds
+
+    shards = list(corpus.shard_keys().items())
+    stages: list[Any] = [_Shards(shards)]
+    if shuffle:
+        stages.append(wds.detshuffle(bufsize=len(shards) + 1, initial=len(shards) + 1, seed=seed))
+    stages += [wds.split_by_node, wds.split_by_worker, _Read(corpus.path, corpus.fields, corpus.header.ext)]
+    if shuffle:
+        stages.append(wds.detshuffle(bufsize=shuffle, initial=shuffle, seed=seed))
+    if decode:
+        stages.append(_decoded)
+    return wds.DataPipeline(*stages)
+
+
+class _Shards:
+    """First stage: the shards to read, and the samples wanted of each."""
+
+    def __init__(self, shards: list[tuple[str, list[str]]]) -> None:
+        self.shards = shards
+
+    def __call__(self) -> Iterator[tuple[str, list[str]]]:
+        return iter(self.shards)
+
+
+class _Read:
+    """Second stage: shards to samples, members as bytes."""
+
+    def __init__(self, path: Path, fields: tuple[str, ...], ext: str) -> None:
+        self.path = path
+        self.members = (*(f"{field}.{ext}" for field in fields), "json")
+
+    def __call__(self, shards: Iterable[tuple[str, list[str]]]) -> Iterator[Item]:
+        for shard, keys in shards:
+            tar = self.path / f"{shard}.tar"
+            wanted = set(keys)
+            for item in self._samples(tar):
+                if item["__key__"] in wanted:
+                    wanted.remove(item["__key__"])
+                    yield item
+            if wanted:
+                raise CorpusError(
+                    f"{tar}: the manifest names {len(keys)} samples of it, {len(wanted)} are not there, such as "
+                    f"{min(wanted)}.\nNext: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+                )
+
+    def _samples(self, path: Path) -> Iterator[Item]:
+        item: Item = {}
+        try:
+            with tarfile.open(path, "r:") as tar:
+                for member in tar:
+                    key, _, suffix = member.name.partition(".")
+                    if not member.isreg() or suffix not in self.members:
+                        raise CorpusError(
+                            f"{path}: expected members {', '.join(self.members)}, found {member.name!r}; nothing else "
+                            "is read.\nNext: `dbgan corpus verify`, and ask who changed this shard."
+                        )
+                    if item.get("__key__") != key:
+                        item = {"__key__": key, "__url__": str(path)}
+                    handle = tar.extractfile(member)
+                    item[suffix] = handle.read() if handle else b""
+                    tar.members = []  # type: ignore[attr-defined]  # else the whole archive's headers stay in memory
+                    if all(name in item for name in self.members):
+                        yield item
+                        item = {}
+        except (tarfile.TarError, OSError) as error:
+            raise CorpusError(
+                f"{path}: cannot be read as a shard ({error}).\n"
+                "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+            ) from None
+
+
+def _decoded(items: Iterable[Item]) -> Iterator[Item]:
+    """Last stage: images as HWC uint8 RGB, `json` parsed."""
+    from dbgan.image.codec import decode
+
+    for item in items:
+        yield {name: _decode_member(name, value, decode) for name, value in item.items()}
+
+
+def _decode_member(name: str, value: Any, decode: Any) -> Any:
+    if name.startswith("__"):
+        return value
+    return json.loads(value) if name == "json" else decode(value)

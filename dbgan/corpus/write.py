@@ -1,0 +1,167 @@
+"""Write one shard: a deterministic tar, renamed into place when whole, and its receipt after it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any, cast
+
+from dbgan import files
+from dbgan.corpus import receipts
+from dbgan.corpus.columns import coerce, json_columns, manifest_columns, measure_columns
+from dbgan.corpus.layout import EXTENSIONS, FIELDS, KEY_PART, EncodedSample, Kind, Plan, Receipt, Reject, make_key
+from dbgan.recipe import canonical
+
+TAR_BLOCK = 512
+
+
+def write_shard(
+    corpus: Path,
+    plan: Plan,
+    kind: Kind,
+    ext: str,
+    samples: Iterable[EncodedSample | Reject],
+    *,
+    code: str = "",
+) -> Receipt:
+    """Stream `samples` into `corpus/SHARD.tar`, then write its receipt.
+
+    The bytes depend on the samples alone: USTAR, mtime 0, uid = gid = 0, no names, mode 0444, samples in the order of
+    their keys, members of a sample adjacent, `json` last. Nothing is seen under the tar's name before it is whole.
+
+    Args:
+        corpus: folder of the corpus.
+        plan: the shard's name, sequence and recipe; its items are not read.
+        kind: which image fields every sample has.
+        ext: file type of every image.
+        samples: sorted strictly by key, all of `plan.sequence`; rejects may stand anywhere between.
+        code: digest of the builder's code, noted in the receipt.
+
+    Returns:
+        The receipt. Without samples there is no tar: `bytes` 0, `sha256` empty.
+
+    Raises:
+        ValueError: a sample is out of order, of another sequence, or does not have exactly the fields and columns.
+    """
+    if ext not in EXTENSIONS:
+        raise ValueError(f"image extension {ext!r} is not one of {', '.join(EXTENSIONS)}")
+    check_shard_name(plan.shard)
+    target = corpus / f"{plan.shard}.tar"
+    rows: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    tar: _Tar | None = None
+    with contextlib.ExitStack() as stack:
+        for sample in samples:
+            if isinstance(sample, Reject):
+                rejects.append(sample)
+                continue
+            if tar is None:
+                tar = _Tar(stack.enter_context(files.atomic_writer(target)))
+            _check_key(sample.key, plan, rows[-1]["key"] if rows else "")
+            rows.append(_add_sample(tar, sample, plan.shard, kind, ext))
+        if tar is not None:
+            tar.finish()
+        if target.exists():
+            receipts.retract(corpus, plan.shard)
+        # Leaving the stack renames the tar into place.
+    if tar is None:
+        target.unlink(missing_ok=True)
+    receipt = Receipt(
+        shard=plan.shard,
+        sequence=plan.sequence,
+        recipe=plan.recipe,
+        bytes=tar.size if tar else 0,
+        sha256=tar.sha256 if tar else "",
+        rows=tuple(rows),
+        rejects=tuple(sorted(rejects, key=lambda r: (r.sequence, r.origin, r.reason, r.detail))),
+        code=code,
+    )
+    receipts.write_receipt(corpus, receipt)
+    return receipt
+
+
+def check_shard_name(shard: str) -> None:
+    """A shard's name has the letters of a key part, so that it is never a path or a URL. Raises `ValueError`."""
+    if not KEY_PART.fullmatch(shard):
+        raise ValueError(f"shard name {shard!r} does not match [A-Za-z0-9_-]+; make it with layout.shard_name()")
+
+
+def _check_key(key: str, plan: Plan, last: str) -> None:
+    sequence, _, frame = key.partition("/")
+    make_key(sequence, frame)
+    if sequence != plan.sequence:
+        raise ValueError(f"shard {plan.shard} is of sequence {plan.sequence!r}, but got a sample {key!r}")
+    if key <= last:
+        raise ValueError(f"shard {plan.shard}: sample {key!r} came after {last!r}; samples must be sorted by key")
+
+
+def _add_sample(tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: str) -> dict[str, Any]:
+    """Append the sample's members; returns its manifest row."""
+    where = f"shard {shard}, sample {sample.key}"
+    if set(sample.fields) != set(FIELDS[kind]):
+        raise ValueError(f"{where}: a {kind} sample has fields {FIELDS[kind]}, found {sorted(sample.fields)}")
+    synthesized = "variant" in sample.meta
+    meta = coerce(sample.meta, json_columns(synthesized), (), f"{where}, json")
+    if meta["key"] != sample.key or f"{meta['sequence']}/{meta['frame']}" != sample.key:
+        raise ValueError(f"{where}: its json member is of {meta['key']!r} ({meta['sequence']!r}, {meta['frame']!r})")
+    row: dict[str, Any] = {**meta, **sample.columns, "shard": shard}
+    members = {field: (f"{field}.{ext}", sample.fields[field]) for field in FIELDS[kind]}
+    for field, (suffix, data) in {**members, "json": ("json", canonical(meta))}.items():
+        row[f"{field}_offset"] = tar.add(f"{sample.key}.{suffix}", data)
+        row[f"{field}_size"] = len(data)
+        row[f"{field}_sha256"] = hashlib.sha256(data).digest()
+    return coerce(row, manifest_columns(kind, synthesized), measure_columns(kind), f"{where}, manifest row")
+
+
+class _Tar:
+    """A deterministic tar in an open file, hashed while it is written."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._file = _HashedFile(handle)
+        self._tar = tarfile.TarFile(fileobj=cast(IO[bytes], self._file), mode="w", format=tarfile.USTAR_FORMAT)
+
+    def add(self, name: str, data: bytes) -> int:
+        """Append a member; returns the offset of its data in the tar."""
+        member = tarfile.TarInfo(name)
+        member.size, member.mode, member.mtime = len(data), 0o444, 0
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        offset = self._tar.offset + TAR_BLOCK
+        self._tar.addfile(member, io.BytesIO(data))
+        return offset
+
+    def finish(self) -> None:
+        """Write the end of the archive."""
+        self._tar.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return self._file.position
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes written."""
+        return self._file.hash.hexdigest()
+
+
+class _HashedFile:
+    """What tarfile needs of a file, with a running sha256: the shard is never read again to be hashed."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self.hash = hashlib.sha256()
+        self.position = 0
+
+    def write(self, data: bytes) -> int:
+        self._handle.write(data)
+        self.hash.update(data)
+        self.position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.position
