@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,6 +36,14 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             print("interrupted: finished work is kept; run the same command to go on.", file=sys.stderr)
             raise typer.Exit(130) from None
+
+
+class BlurModel(StrEnum):
+    """What `dbgan blur` can blur with."""
+
+    bgan = "bgan"
+    average = "average"
+    kernel = "kernel"
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -136,16 +145,18 @@ def ingest(
 def blur(
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Argument(help="corpus folder to write or to bring up to date")],
-    model: Annotated[str, typer.Option(help="bgan, average or kernel")] = "bgan",
-    weights: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="bgan: its weights")] = None,
+    model: Annotated[BlurModel, typer.Option(help="what blurs")] = BlurModel.bgan,
+    weights: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="of the BGAN; bgan only")] = None,
     variants: Annotated[int, typer.Option(min=1, help="blurry versions of each sharp picture")] = 1,
     seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
     workers: Workers = 1,
 ) -> None:
     """Blur the sharp pictures of a corpus into a corpus of pairs."""
+    if (model is BlurModel.bgan) != (weights is not None):
+        raise typer.BadParameter("--model bgan needs --weights FILE, other models take none", param_hint="--weights")
     from dbgan.synthesize import blur_corpus
 
-    blur_corpus(corpus, out, model=model, weights=weights, variants=variants, seed=seed, workers=workers)
+    blur_corpus(corpus, out, model=model.value, weights=weights, variants=variants, seed=seed, workers=workers)
 
 
 @app.command()
@@ -167,6 +178,11 @@ def deblur(
 
     targets = restored_paths(inputs, out)
     network = load_weights(weights)
+    if network.architecture.get("kind") != "dbgan":
+        raise DbganError(
+            f"{weights}: expected a generator of kind dbgan, found {network.architecture}.\n"
+            "Next: give the weights of a deblurring network, such as models/dbgan/plus/weights.safetensors."
+        )
     failed: list[str] = []
     with progress("deblur", len(targets)) as bar:
         for picture, target in targets.items():
@@ -223,17 +239,13 @@ def restored_paths(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
 def weights_info(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="safetensors file")]) -> None:
     """Architecture, size and digest of a weights file."""
     from dbgan.files import sha256_file
-    from dbgan.networks import load_weights, receptive_radius
+    from dbgan.networks import load_weights, parameter_count
 
     network = load_weights(file)
-    print_facts(
-        {
-            "file": str(file),
-            "sha256": sha256_file(file),
-            "parameters": f"{sum(p.numel() for p in network.parameters()):,}",
-            "receptive radius": f"{receptive_radius(network)} px",
-        }
-    )
+    facts = {**network.architecture, "parameters": f"{parameter_count(network):,}", "sha256": sha256_file(file)}
+    if "block" in network.architecture:
+        facts["receptive radius"] = f"{network.receptive_radius} px"
+    print_facts(facts)
 
 
 @corpus_app.command("info")
@@ -293,7 +305,10 @@ def corpus_show(
     from dbgan.files import write_bytes
     from dbgan.image.codec import encode
 
-    found = Corpus.open(corpus)[key]
+    opened = Corpus.open(corpus)
+    if key not in opened:
+        raise DbganError(f"{corpus}: no sample {key!r} among its {len(opened)}.\nNext: dbgan corpus ls {corpus}")
+    found = opened[key]
     shapes = {name: f"{image.shape[1]}x{image.shape[0]}" for name, image in found.images.items()}
     print_facts({**shapes, **found.meta})
     if out is not None:

@@ -1,0 +1,338 @@
+"""The command line: what it prints, what it refuses, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel
+from typer.testing import CliRunner, Result
+
+from dbgan import cli
+from dbgan.errors import CorpusError, DbganError, ImageError, MissingPackageError, ParamsError
+from dbgan.params import IngestParams, SampleParams
+
+HEAVY = ("torch", "ray", "pandas", "pyarrow", "cv2", "webdataset", "dvc", "pillow_heif", "matplotlib", "skimage")
+
+
+def dbgan(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+
+
+def texture(seed: int, height: int = 40, width: int = 48) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def save(path: Path, pixels: NDArray[np.uint8]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def gopro(tmp_path: Path) -> Path:
+    """Two sequences of two pairs in GOPRO's layout, and a blurry frame without its twin."""
+    root = tmp_path / "raw"
+    for number, sequence in enumerate(("GOPR0001_07_00", "GOPR0002_07_00")):
+        for frame in (1, 2):
+            for half in ("blur", "sharp"):
+                save(root / sequence / half / f"{frame:06d}.png", texture(10 * number + frame + len(half)))
+    save(root / "GOPR0002_07_00" / "blur" / "000003.png", texture(99))
+    return root
+
+
+@pytest.fixture
+def corpus(gopro: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "corpora" / "tiny"
+    done = dbgan("ingest", gopro, out, "--layout", "gopro", "--set", "blur=blur", "--set", "max_reject_fraction=0.5")
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_importing_the_command_line_imports_nothing_heavy() -> None:
+    code = f"import sys, dbgan.cli; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom dbgan.cli import app\ntry:\n    app(['--help'])\nexcept SystemExit as stop:\n"
+        f"    print(stop.code, [m for m in {HEAVY} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert all(verb in done.stdout for verb in ("sample", "ingest", "corpus", "blur", "deblur", "weights"))
+
+
+def test_python_m_dbgan_is_the_same_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "dbgan", "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"dbgan \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+def test_settings_are_yaml_and_validated() -> None:
+    texts = ["blur=blur_gamma", "max_reject_fraction=1e-1", "quality=false", 'device={"a*": b}']
+    params = cli.with_settings(IngestParams, texts, layout="gopro")
+    assert params == IngestParams(
+        layout="gopro", blur="blur_gamma", max_reject_fraction=0.1, quality=False, device={"a*": "b"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("min_sid=3", r"min_sid: no such key\. Did you mean 'min_side'\?"),
+        ("min_side=-3", r"min_side: .*greater than or equal to 1.*-3"),
+        ("min_side", r"expected KEY=VALUE"),
+        ("=3", r"expected KEY=VALUE"),
+        ("layout=paired", r"an option of its own, --layout"),
+        ("device=[", r"not YAML"),
+    ],
+)
+def test_a_wrong_setting_is_bad_usage_and_says_why(tmp_path: Path, text: str, message: str) -> None:
+    done = dbgan("ingest", tmp_path, tmp_path / "out", "--layout", "captures", "--set", text)
+    assert done.exit_code == 2
+    assert re.search(message, done.stderr)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="seed was given before, as 1"):
+        cli.with_settings(SampleParams, ["seed=1", "seed=2"])
+
+
+def test_an_unknown_layout_lists_those_there_are(tmp_path: Path) -> None:
+    done = dbgan("ingest", tmp_path, tmp_path / "out", "--layout", "gorpo")
+    assert done.exit_code == 2
+    assert "'gopro'" in done.stderr
+    assert "'gorpo'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DbganError("one\ntwo"), 1),
+        (CorpusError("one\ntwo"), 1),
+        (MissingPackageError("one\ntwo"), 1),
+        (ImageError("truncated", "one\ntwo"), 1),
+        (ParamsError("one\ntwo"), 2),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_errors_on_purpose_have_their_exit_code_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, code: int
+) -> None:
+    def fail(model: type[BaseModel], settings: object, **fixed: object) -> BaseModel:
+        raise error
+
+    monkeypatch.setattr(cli, "with_settings", fail)
+    done = dbgan("sample", tmp_path / "out")
+    assert done.exit_code == code
+    assert isinstance(done.exception, SystemExit)
+    assert ("interrupted" if code == 130 else "one\ntwo") in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cli, "with_settings", lambda *_: 1 / 0)
+    assert isinstance(dbgan("sample", tmp_path / "out").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["ingst"], ["ingest"], ["corpus", "info", "no-such-folder"], ["deblur", "x.png"]]
+)
+def test_bad_usage_exits_2(arguments: list[str]) -> None:
+    assert dbgan(*arguments).exit_code == 2
+
+
+def test_info_counts_what_the_corpus_holds(corpus: Path) -> None:
+    done = dbgan("corpus", "info", corpus)
+    assert done.exit_code == 0
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
+    assert facts["corpus"] == "tiny"
+    assert facts["kind"] == "paired (blur, sharp)"
+    assert facts["samples"] == "4"
+    assert facts["sequences"] == "2"
+    assert facts["pictures"] == "48x40 4"
+    assert facts["rejects"] == "1"
+    stored = sum(tar.stat().st_size for tar in corpus.glob("*.tar")) / 1e6
+    assert facts["shards"].endswith(f", {stored:,.1f} MB")
+
+
+def test_info_counts_the_splits_of_the_selection_beside_it(corpus: Path) -> None:
+    from dbgan.corpus.selection import write_selection
+
+    row = {"measure": "", "value": 0.0, "limit": 0.0, "reason": ""}
+    kept = {"split": "train", "keep": True, "rule": ""} | row
+    dropped = {"split": "train", "keep": False, "rule": "minimum_size"} | row
+    keys = dbgan("corpus", "ls", corpus).stdout.split()
+    rows = [{"key": k, "sequence": k.split("/")[0]} | (dropped if i == 0 else kept) for i, k in enumerate(keys)]
+    write_selection(corpus.with_name("tiny.selection.parquet"), rows)
+    assert re.search(r"splits +train 3, dropped 1", dbgan("corpus", "info", corpus).stdout)
+
+
+def test_info_rejects_lists_sequence_and_reason(corpus: Path) -> None:
+    done = dbgan("corpus", "info", corpus, "--rejects")
+    assert done.exit_code == 0
+    assert re.search(r"GOPR0002_07_00 +pair_missing", done.stdout)
+
+
+def test_ls_prints_the_keys_in_order(corpus: Path) -> None:
+    keys = ["GOPR0001_07_00/000001", "GOPR0001_07_00/000002", "GOPR0002_07_00/000001", "GOPR0002_07_00/000002"]
+    assert dbgan("corpus", "ls", corpus).stdout.split() == keys
+    assert dbgan("corpus", "ls", corpus, "--sequence", "GOPR0002_07_00").stdout.split() == keys[2:]
+
+
+def test_show_writes_the_pictures_pixel_by_pixel(corpus: Path, gopro: Path, tmp_path: Path) -> None:
+    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000002", "--out", tmp_path / "shown")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"key +GOPR0001_07_00/000002", done.stdout)
+    for half in ("blur", "sharp"):
+        shown = np.asarray(Image.open(tmp_path / "shown" / f"GOPR0001_07_00-000002-{half}.png"))
+        given = np.asarray(Image.open(gopro / "GOPR0001_07_00" / half / "000002.png"))
+        np.testing.assert_array_equal(shown, given)
+
+
+def test_show_of_an_unknown_key_fails_without_a_traceback(corpus: Path) -> None:
+    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000009")
+    assert done.exit_code == 1
+    assert "GOPR0001_07_00/000009" in done.stderr
+
+
+def test_verify_passes_a_whole_corpus(corpus: Path) -> None:
+    done = dbgan("corpus", "verify", corpus)
+    assert (done.exit_code, done.stdout) == (0, f"{corpus}: 4 samples, nothing wrong\n")
+
+
+def test_verify_names_the_damaged_shard_and_exits_1(corpus: Path) -> None:
+    shard = sorted(corpus.glob("*.tar"))[0]
+    shard.chmod(0o644)
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 1
+    shard.write_bytes(data)
+    done = dbgan("corpus", "verify", corpus)
+    assert done.exit_code == 1
+    assert shard.stem in done.stdout
+    assert "Next:" in done.stderr
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """An untrained network that returns its input: its last layer is zero."""
+    from dbgan.networks import generator, save_weights
+
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, generator("dbgan", block="plain", blocks=1, width=4, init="zero_last"))
+    return path
+
+
+def test_weights_info_counts_the_parameters(weights: Path) -> None:
+    from safetensors.numpy import load_file
+
+    done = dbgan("weights", "info", weights)
+    assert done.exit_code == 0, done.output
+    assert f"{sum(tensor.size for tensor in load_file(weights).values()):,}" in done.stdout
+    assert "plain" in done.stdout
+
+
+def test_weights_info_of_another_file_fails_in_words(tmp_path: Path) -> None:
+    other = tmp_path / "weights.pth"
+    other.write_bytes(b"not safetensors")
+    done = dbgan("weights", "info", other)
+    assert done.exit_code == 1
+    assert str(other) in done.stderr
+
+
+def test_deblur_keeps_names_folders_and_sizes(weights: Path, tmp_path: Path) -> None:
+    save(tmp_path / "photos" / "a" / "one.png", texture(1, 21, 33))
+    save(tmp_path / "photos" / "two.jpg", texture(2))
+    (tmp_path / "photos" / "notes.txt").write_text("not a picture")
+    done = dbgan("deblur", tmp_path / "photos", "--out", tmp_path / "out", "--weights", weights)
+    assert done.exit_code == 0, done.output
+    written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert written == ["a/one.png", "two.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a" / "one.png")), texture(1, 21, 33))
+
+
+def test_deblur_finishes_the_others_and_lists_what_failed(weights: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "a.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
+    whole = save(tmp_path / "b.png", texture(3))
+    done = dbgan("deblur", broken, whole, "--out", tmp_path / "out", "--weights", weights)
+    assert done.exit_code == 1
+    assert "1 of 2" in done.stderr
+    assert str(broken) in done.stderr
+    assert (tmp_path / "out" / "b.png").is_file()
+
+
+def test_deblur_refuses_a_generator_of_blur(tmp_path: Path) -> None:
+    from dbgan.networks import generator, save_weights
+
+    save_weights(tmp_path / "bgan.safetensors", generator("bgan", block="plain", blocks=1, width=4))
+    picture = save(tmp_path / "a.png", texture(1))
+    done = dbgan("deblur", picture, "--out", tmp_path / "out", "--weights", tmp_path / "bgan.safetensors")
+    assert done.exit_code == 1
+    assert "bgan" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_twins_keep_their_suffix_and_earlier_results_are_no_inputs(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("i.heic", "i.JPG", "j.png", "._j.png", "restored/j.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).touch()
+    targets = cli.restored_paths([photos], photos / "restored")
+    assert {p.name: t.name for p, t in targets.items()} == {
+        "i.heic": "i-heic.png",
+        "i.JPG": "i-jpg.png",
+        "j.png": "j.png",
+    }
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.touch()
+    with pytest.raises(DbganError, match=r"a\.png: its result would be written to .*a\.png"):
+        cli.restored_paths([picture], tmp_path)
+
+
+def test_two_inputs_for_one_file_are_refused(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").touch()
+    with pytest.raises(DbganError, match=r"belongs to .*x"):
+        cli.restored_paths([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DbganError, match="no pictures"):
+        cli.restored_paths([tmp_path], tmp_path / "out")
+
+
+def test_blur_by_kernel_makes_pairs_with_lineage(corpus: Path, tmp_path: Path) -> None:
+    done = dbgan("blur", corpus, tmp_path / "blurred", "--model", "kernel", "--variants", "2", "--seed", "5")
+    assert done.exit_code == 0, done.output
+    keys = dbgan("corpus", "ls", tmp_path / "blurred").stdout.split()
+    assert len(keys) == 8
+    assert json.loads((tmp_path / "blurred" / "corpus.json").read_text())["synthesized"] is True
+
+
+@pytest.mark.parametrize("arguments", [["--model", "bgan"], ["--model", "kernel", "--weights", "W"], ["--model", "x"]])
+def test_blur_asks_for_the_weights_its_model_needs(tmp_path: Path, weights: Path, arguments: list[str]) -> None:
+    arguments = [str(weights) if a == "W" else a for a in arguments]
+    assert dbgan("blur", tmp_path, tmp_path / "out", *arguments).exit_code == 2
+
+
+def test_sample_renders_both_layouts(tmp_path: Path) -> None:
+    small = ["width=64", "height=64", "frames_per_sequence=2", "captures_per_phone=2"]
+    done = dbgan("sample", tmp_path / "demo", *(part for text in small for part in ("--set", text)))
+    assert done.exit_code == 0, done.output
+    assert list((tmp_path / "demo" / "gopro" / "train").glob("GOPR*/sharp/*.png"))
+    assert list((tmp_path / "demo" / "phones" / "test").rglob("*.jpg"))
