@@ -1,0 +1,272 @@
+"""Train BGAN: sharp frames and real blur, unpaired, to a generator of realistic blur. Paper section 3.2, Fig. 3.
+
+Three phases. `warmup`: D alone, until it leads (a D that starts at chance lets G collapse to the identity).
+`synthetic`: D's real pictures are the averaged blur of paired sources. `real`: real captures make up half of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dbgan import seeds
+from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
+from dbgan.networks.features import PerceptualFeatures
+from dbgan.networks.generators import Generator
+from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
+from dbgan.train import losses, work
+from dbgan.train.critic import Critic
+from dbgan.train.data import Batches, Picture, TrainingSet, centre_crops, open_set
+from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
+from dbgan.train.loop import Row
+from dbgan.train.numerics import Numerics
+from dbgan.train.optimise import adam, annealed, update
+from dbgan.train.pictures import grid
+
+REVISION = 1
+"""Raised by hand when the same recipe gives other bytes."""
+
+GAUGE_PICTURES = 8
+SHOWN = 4
+"""Rows of samples.png."""
+
+VIEW = 192
+"""Side of the pictures that gauges and samples.png look at, px; less where a source's pictures are smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class BganData:
+    """What BGAN learns from and is looked at with; `held_out` and `captures` are never trained on where val exists."""
+
+    sharp: TrainingSet
+    synthetic: TrainingSet
+    real: TrainingSet
+    held_out: TrainingSet
+    captures: TrainingSet
+    notes: tuple[str, ...]
+
+    def digests(self) -> dict[str, list[list[str]]]:
+        """Pixel digests of every sample, for the recipe."""
+        names = ("sharp", "synthetic", "real", "held_out", "captures")
+        return {name: getattr(self, name).digests() for name in names}
+
+
+def train_bgan(name: str, params: BganParams, datasets: Path, out: Path) -> None:
+    """Train BGAN `name` and leave weights.safetensors, curves.csv, samples.png and summary.json in `out`.
+
+    Args:
+        name: under `bgan` in params.
+        params: its parameters.
+        datasets: the project's datasets folder; sources at train/SOURCE with train/SOURCE.selection.parquet.
+        out: models/bgan/NAME.
+
+    Raises:
+        CorpusError: a source is missing, lacks a field, or has no kept sample to train on.
+        dbgan.train.loop.DivergedError: a loss or gradient became NaN or infinite.
+        dbgan.train.work.StaleRevisionError: the code changed what the same recipe gives.
+    """
+    data = open_data(params, datasets)
+    numerics = Numerics.choose(params.training)
+    shaping = params.model_dump(mode="json", exclude={"training"}) | {"training": work.shaping(params.training)}
+    work.do(
+        work.Work(
+            kind="bgan",
+            variant=name,
+            revision=REVISION,
+            inputs={"samples": data.digests(), "perceptual": work.perceptual_digest(params.perceptual)},
+            params=shaping,
+            training=params.training,
+            numerics=numerics,
+            build=lambda: BganTask(name, params, data, numerics),
+            notes=data.notes,
+        ),
+        out,
+    )
+
+
+def open_data(params: BganParams, datasets: Path) -> BganData:
+    """The training sets that `params` name. Reads tables, no pictures."""
+    cache, long_side = params.training.cache == "memory", params.match.long_side
+
+    def opened(names: list[str], field: str, split: Any, side: int = 0) -> TrainingSet:
+        return open_set(datasets, names, (field,), split, cache=cache, long_side=side)
+
+    sharp, real = opened(params.sharp, "sharp", "train"), opened(params.real, "blur", "train", long_side)
+    held_out, captures = opened(params.sharp, "sharp", "val"), opened(params.real, "blur", "val", long_side)
+    notes: tuple[str, ...] = ()
+    if len(held_out) == 0:
+        notes = (f"no validation split in {', '.join(params.sharp)}: gauges look at training frames",)
+    return BganData(
+        sharp=sharp,
+        synthetic=opened(params.synthetic, "blur", "train"),
+        real=real,
+        held_out=held_out if len(held_out) else sharp,
+        captures=captures if len(captures) else real,
+        notes=notes,
+    )
+
+
+class BganTask:
+    """BGAN for the loop (`dbgan.train.loop.Task`)."""
+
+    columns: tuple[str, ...] = (
+        *("lr", "loss", "perceptual", "adversarial", "d_loss", "d_accuracy"),
+        *("psnr_to_sharp", "z_sensitivity", "z_tint", "laplacian", "laplacian_sharp", "laplacian_real"),
+    )
+
+    def __init__(self, name: str, params: BganParams, data: BganData, numerics: Numerics) -> None:
+        self.label = f"train bgan {name}"
+        self._params, self._numerics = params, numerics
+        training = params.training
+        for samples in (data.sharp, data.synthetic, data.real):
+            samples.load()
+            samples.require_side(training.crop)
+        self._sharp, self._synthetic, self._real = (
+            Batches(
+                samples, seed=training.seed, purpose=purpose, crop=training.crop, batch=training.batch,
+                jpeg=params.match.jpeg if purpose != "synthetic" else 0,
+            )
+            for samples, purpose in ((data.sharp, "sharp"), (data.synthetic, "synthetic"), (data.real, "real"))
+        )  # fmt: skip
+        features = perceptual_features(params.perceptual)
+        self._features = numerics.place(features)
+        network = generator("bgan", **params.generator.model_dump(), seed=training.seed)
+        self.generator = cast(Generator, numerics.place(network))
+        self._optimizer = adam(self.generator, training)
+        self.memory: dict[str, float] = {}
+        self._critic = Critic(
+            discriminator(**params.discriminator.model_dump(), crop=training.crop, seed=training.seed),
+            generator_loss=losses.relativistic_generator_loss,
+            discriminator_loss=losses.relativistic_discriminator_loss,
+            warmup=params.warmup,
+            lr=params.discriminator_lr,
+            training=training,
+            numerics=numerics,
+            memory=self.memory,
+        )
+        self.modules: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self._critic.network}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "generator": self._optimizer,
+            "discriminator": self._critic.optimizer,
+        }
+        self.facts: dict[str, Any] = {"perceptual": features.description, "start": ""}
+        self._looked_at = numerics.tensor(centre_crops(data.held_out, VIEW, GAUGE_PICTURES)[0])
+        self._captures = numerics.tensor(centre_crops(data.captures, VIEW, GAUGE_PICTURES)[0])
+
+    @property
+    def total_steps(self) -> int:
+        """Warm-up and both phases; it shrinks when the warm-up ends early."""
+        return self._critic.warmup_steps + self._params.phase_synthetic.steps + self._params.phase_real.steps
+
+    def phase(self, step: int) -> str:
+        """`warmup`, `synthetic` or `real`."""
+        if not self._critic.leads(step):
+            return "warmup"
+        return "synthetic" if step - self._critic.warmup_steps < self._params.phase_synthetic.steps else "real"
+
+    def step(self, step: int) -> dict[str, float]:
+        """One step of the phase that `step` is in."""
+        phase = self.phase(step)
+        begun = self._critic.warmup_steps + (self._params.phase_synthetic.steps if phase == "real" else 0)
+        return self._step(phase, step, step - begun)
+
+    def rehearse(self) -> None:
+        """One step of each phase."""
+        for step, phase in enumerate(("warmup", "synthetic", "real")):
+            self._step(phase, step, 0)
+
+    def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
+        sharp = self._numerics.tensor(self._sharp(step)[0])
+        z = self._noise("noise", step, len(sharp))
+        real = self._numerics.tensor(self._real_batch(phase, step, sharp.cpu()))
+        with torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
+            fake = self.generator(sharp, z)
+        real_seen, fake_seen = self._with_noise(step, real, fake.float())
+        if phase == "warmup":
+            return {"lr": 0.0, **self._critic.warm(real_seen, fake_seen)}
+        schedule: ScheduleParams = getattr(self._params, f"phase_{phase}")
+        terms = self._generator_terms(sharp, fake, real_seen, fake_seen)
+        lr = annealed(within, schedule)
+        values = update(self.generator, self._optimizer, terms, lr=lr, clip=self._params.training.clip_gradient)
+        judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(within, schedule))
+        return {"lr": lr, **values, **judged}
+
+    def _generator_terms(self, sharp: Tensor, fake: Tensor, real_seen: Tensor, fake_seen: Tensor) -> dict[str, Tensor]:
+        """Perceptual loss against its own sharp input, and the realistic blur loss (RBL)."""
+        with self._numerics.autocast():
+            resemblance = losses.perceptual(self._features, fake, sharp)
+        adversarial = self._critic.verdict(real_seen, fake_seen)
+        loss = self._params.perceptual_weight * resemblance + self._params.beta * adversarial
+        return {"loss": loss, "perceptual": resemblance, "adversarial": adversarial}
+
+    def _real_batch(self, phase: str, step: int, sharp: Tensor) -> Tensor:
+        """What D sees as real: averaged blur; in phase `real` every second picture is a real capture."""
+        averaged = self._synthetic(step)[0]
+        if phase != "real":
+            return averaged
+        captured = match_colour(self._real(step)[0], sharp) if self._params.match.colour else self._real(step)[0]
+        return torch.where((torch.arange(len(averaged)) % 2 == 1).view(-1, 1, 1, 1), captured, averaged)
+
+    def _with_noise(self, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """MatchParams.noise: the same sensor noise on both, so that its absence betrays none."""
+        return add_noise(self._params.match, self._params.training.seed, step, real, fake)
+
+    def _noise(self, purpose: str, number: int, count: int) -> Tensor:
+        drawn = seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
+        return self._numerics.tensor(torch.from_numpy(drawn.astype(np.float32)))
+
+    @torch.no_grad()
+    def _blurred(self, sharp: Tensor, z: Tensor) -> Tensor:
+        self.generator.eval()
+        with self._numerics.autocast():
+            blurry = self.generator(sharp, z)
+        self.generator.train()
+        return cast(Tensor, blurry.float())
+
+    def evaluate(self) -> dict[str, float]:
+        """Gauges on fixed frames and two fixed draws of z."""
+        z1, z2 = (self._noise("gauge-noise", n, len(self._looked_at)) for n in range(2))
+        gauges = bgan_gauges(self._blurred, self._looked_at, z1, z2)
+        return {**gauges, "laplacian_real": float(laplacian_variance(self._captures).mean())}
+
+    def picture(self) -> Picture:
+        """Rows: sharp, three draws of z, a real capture (for the look of it: it shows something else)."""
+        sharp = self._looked_at[:SHOWN]
+        variants = [self._blurred(sharp, self._noise("gauge-noise", n, 1).expand(len(sharp), -1)) for n in range(3)]
+        return grid([sharp, *variants, self._captures[:SHOWN]])
+
+    def warnings(self, row: Row) -> list[str]:
+        """Identity, unused noise, sharpening, a discriminator at chance or winning outright; not during the warm-up."""
+        return [] if row["phase"] == "warmup" else bgan_warnings(row)
+
+
+def match_colour(pictures: Tensor, reference: Tensor) -> Tensor:
+    """`pictures` with the channel means and deviations of `reference`, both over the whole batch, clamped to [0, 1].
+
+    Args:
+        pictures: NCHW float in [0, 1].
+        reference: NCHW float in [0, 1].
+    """
+    dims = (0, 2, 3)
+    mean, std = pictures.mean(dims, keepdim=True), pictures.std(dims, keepdim=True).clamp_min(1e-3)
+    wanted_mean, wanted_std = reference.mean(dims, keepdim=True), reference.std(dims, keepdim=True)
+    return ((pictures - mean) / std * wanted_std + wanted_mean).clamp(0.0, 1.0)
+
+
+def add_noise(match: MatchParams, seed: int, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Both batches with Gaussian noise of `match.noise`, a function of (seed, step)."""
+    if match.noise == 0.0:
+        return real, fake
+    drawn = seeds.generator(seed, "match-noise", step).standard_normal((2, *real.shape), dtype=np.float32)
+    noise = torch.from_numpy(drawn).to(real.device) * match.noise
+    return real + noise[0], fake + noise[1]
+
+
+def perceptual_features(params: PerceptualParams) -> PerceptualFeatures:
+    """The perceptual network that `params` name."""
+    return perceptual(params.weights, params.width, params.seed)

@@ -1,0 +1,101 @@
+"""Gauges of a training and what they warn of, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+IDENTITY_DB = 35.0
+"""Real GOPRO pairs are 24 to 25 dB apart; a BGAN whose output is this close to its input does not blur."""
+
+CHANCE = 2.0 * math.log(2.0)
+"""Loss of a discriminator that cannot tell: 2 ln 2."""
+
+Z_IGNORED = 5e-4
+"""Mean change of the output between two draws of z below which z does nothing visible."""
+
+
+def psnr(first: Tensor, second: Tensor) -> Tensor:
+    """PSNR of each picture, dB, peak 1.0, after clamping to [0, 1]: (N,) float64. Equal pictures give 100 dB.
+
+    For gauges only; published numbers come from `dbgan.evaluate.metrics`, on 8-bit pictures.
+    """
+    difference = first.double().clamp(0, 1) - second.double().clamp(0, 1)
+    mse = difference.square().mean(dim=(1, 2, 3))
+    return (-10.0 * torch.log10(mse.clamp_min(1e-10))).clamp_max(100.0)
+
+
+def laplacian_variance(pictures: Tensor) -> Tensor:
+    """Variance of the 3x3 Laplacian of luma: (N,). Sharp photographs about 0.007, blurred 0.0017."""
+    luma = (pictures.float().clamp(0, 1) * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, True)
+    kernel = luma.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).view(1, 1, 3, 3)
+    return F.conv2d(luma, kernel).var(dim=(1, 2, 3))
+
+
+@torch.no_grad()
+def bgan_gauges(
+    generate: Callable[[Tensor, Tensor], Tensor], sharp: Tensor, z1: Tensor, z2: Tensor
+) -> dict[str, float]:
+    """Gauges of a blur generator on fixed sharp pictures and two fixed draws of noise.
+
+    Args:
+        generate: (x, z) -> blurry.
+        sharp: NCHW in [0, 1].
+        z1: (N, 4).
+        z2: (N, 4), another draw.
+
+    Returns:
+        `psnr_to_sharp`: PSNR(G(x, z1), x), dB; `z_sensitivity`: mean |G(x, z1) - G(x, z2)|; `z_tint`: the same of the
+        channel means alone (z that only tints is unwanted); `laplacian`: of G(x, z1); `laplacian_sharp`: of x.
+    """
+    first, second = generate(sharp, z1).float(), generate(sharp, z2).float()
+    return {
+        "psnr_to_sharp": float(psnr(first, sharp).mean()),
+        "z_sensitivity": float((first - second).abs().mean()),
+        "z_tint": float((first - second).mean(dim=(2, 3)).abs().mean()),
+        "laplacian": float(laplacian_variance(first).mean()),
+        "laplacian_sharp": float(laplacian_variance(sharp).mean()),
+    }
+
+
+def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
+    """What one curve row of a BGAN says is wrong, with what to change."""
+    warnings: list[str] = []
+    if row["psnr_to_sharp"] > IDENTITY_DB:
+        warnings.append(
+            f"BGAN returns its input (PSNR {row['psnr_to_sharp']:.1f} dB, over {IDENTITY_DB:.0f}): "
+            "give the discriminator a longer warm-up (warmup.max_steps, warmup.lr) or raise beta."
+        )
+    if row["z_sensitivity"] < Z_IGNORED:
+        warnings.append(
+            f"the noise z has no visible effect (mean change {row['z_sensitivity']:.5f}): "
+            "set generator.noise: blocks, or train longer."
+        )
+    if row["laplacian"] > row["laplacian_sharp"]:
+        warnings.append(
+            f"BGAN sharpens (Laplacian variance {row['laplacian']:.4f}, of its input {row['laplacian_sharp']:.4f}): "
+            "lower the learning rates or beta."
+        )
+    return warnings + discriminator_warnings(row)
+
+
+def discriminator_warnings(row: Mapping[str, Any]) -> list[str]:
+    """What one curve row says about the discriminator; empty where none was trained."""
+    if "d_loss" not in row:
+        return []
+    if row["d_accuracy"] < 0.55 and abs(row["d_loss"] - CHANCE) < 0.02:
+        return [
+            f"the discriminator is at chance (loss {row['d_loss']:.3f} of 2 ln 2 = {CHANCE:.3f}, accuracy "
+            f"{row['d_accuracy']:.2f}): either its fakes are perfect or it carries no signal; look at the pictures."
+        ]
+    if row["d_loss"] < 0.02:
+        return [
+            f"the discriminator wins outright (loss {row['d_loss']:.4f}, accuracy {row['d_accuracy']:.2f}): "
+            "it may judge noise, JPEG or colour instead of blur; see `match` in params."
+        ]
+    return []

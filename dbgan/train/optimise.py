@@ -1,0 +1,80 @@
+"""One optimizer update: the annealed rate, gradient clipping, and the stop within the step where a number is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from dbgan.errors import DbganError
+from dbgan.params import ScheduleParams, TrainingParams
+
+
+class NotFiniteError(DbganError):
+    """A loss term or gradient is NaN or infinite; the weights are still those from before the step."""
+
+    def __init__(self, what: str, terms: Mapping[str, float]) -> None:
+        super().__init__(f"{what} is not finite")
+        self.what = what
+        self.terms = dict(terms)
+
+
+def adam(network: nn.Module, training: TrainingParams) -> torch.optim.Adam:
+    """Adam over the parameters that train; the rate is set at every step by `update`."""
+    return torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=0.0, betas=training.betas)
+
+
+def annealed(step: int, schedule: ScheduleParams) -> float:
+    """Learning rate of step 0 .. steps-1: half a cosine from `lr` (first step) to `lr_end` (last step).
+
+    >>> schedule = ScheduleParams(steps=3, lr=0.3, lr_end=0.1)
+    >>> [round(annealed(s, schedule), 6) for s in range(3)]
+    [0.3, 0.2, 0.1]
+    """
+    done = min(1.0, step / max(1, schedule.steps - 1))
+    return schedule.lr_end + 0.5 * (schedule.lr - schedule.lr_end) * (1.0 + math.cos(math.pi * done))
+
+
+def update(
+    network: nn.Module, optimizer: torch.optim.Optimizer, terms: Mapping[str, Tensor], *, lr: float, clip: float
+) -> dict[str, float]:
+    """Minimise `terms["loss"]` by one step and return all terms as floats.
+
+    Args:
+        network: whose parameters the optimizer holds.
+        terms: scalar losses; "loss" is the one that is minimised, the others are reported.
+        lr: learning rate of this step.
+        clip: maximal L2 norm of the whole gradient; 0 switches clipping off.
+
+    Raises:
+        NotFiniteError: before the weights are touched.
+    """
+    values = dict(zip(terms, torch.stack([t.detach().float() for t in terms.values()]).tolist(), strict=True))
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NotFiniteError(f"loss term {name!r}", values)
+    optimizer.zero_grad(set_to_none=True)
+    terms["loss"].backward()  # type: ignore[no-untyped-call]
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip if clip > 0 else math.inf)
+    if not math.isfinite(float(norm)):
+        raise NotFiniteError("the gradient", values)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.step()
+    return values
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients flow through `network` but not into its weights (the discriminator while the generator learns)."""
+    before = [(p, p.requires_grad) for p in network.parameters()]
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, required in before:
+            parameter.requires_grad_(required)

@@ -1,0 +1,223 @@
+"""One training as a unit of work: known by its recipe, resumed from `.dbgan/train/RECIPE/`, given back when finished.
+
+start.json      digest of the code that began it, and its canary: what one step of every phase gives
+checkpoints/    the last two steps; dropped when the work is finished
+outs/           weights.safetensors, curves.csv, samples.png, summary.json
+done.json       sha256 of each out; written last, so its presence means that the work is whole
+times.json      seconds and steps per second; here only, never in outs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dbgan.errors import DbganError
+from dbgan.files import replace_tree, sha256_file, state_dir, write_bytes, write_json
+from dbgan.image.codec import encode
+from dbgan.networks import save_weights
+from dbgan.params import PerceptualParams, TrainingParams
+from dbgan.recipe import code_digest
+from dbgan.recipe import recipe as recipe_digest
+from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
+from dbgan.train.numerics import Numerics
+
+CODE = ("dbgan.train", "dbgan.networks", "dbgan.seeds")
+"""Where only the digest of these differs, the canary is run before finished or half-finished work is trusted."""
+
+UNTIMED = ("checkpoint_every", "cache")
+"""Training parameters that shape no byte of the outs; they are no part of the recipe."""
+
+
+class StaleRevisionError(DbganError):
+    """The code computes other bytes than it did, under the same REVISION."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One training to be done.
+
+    Attributes:
+        kind: "bgan" or "dbgan".
+        variant: its name: of the BGAN, or l1, minus, base, control, plus.
+        revision: REVISION of the module that trains it.
+        inputs: digests of everything read.
+        params: parameters that shape the outs, JSON-able.
+        training: the parameters all trainings share.
+        numerics: device and precision.
+        build: makes the task, in its initial state; called only when there is something to compute.
+        notes: remarks for summary.json, such as a missing validation split; also printed.
+    """
+
+    kind: str
+    variant: str
+    revision: int
+    inputs: Any
+    params: dict[str, Any]
+    training: TrainingParams
+    numerics: Numerics
+    build: Callable[[], Task]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> str:
+        """The digest that names this work."""
+        return recipe_digest(
+            f"train-{self.kind}-{self.variant}", self.revision, self.inputs, self.params, self.numerics.describe()
+        )
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"train {self.kind} {self.variant}"
+
+
+def shaping(training: TrainingParams) -> dict[str, Any]:
+    """The training parameters that belong to the recipe."""
+    return {k: v for k, v in training.model_dump(mode="json").items() if k not in UNTIMED}
+
+
+def perceptual_digest(params: PerceptualParams) -> str:
+    """For the recipe: sha256 of a weights file given by its path; "" for `random` and for the pinned `imagenet`."""
+    path = Path(params.weights)
+    return sha256_file(path) if params.weights not in ("random", "imagenet") and path.is_file() else ""
+
+
+def do(work: Work, out: Path) -> None:
+    """Make `out` hold the finished training: given back if it was done before, resumed, or done from the start.
+
+    Raises:
+        StaleRevisionError: the recipe is known, and the present code computes something else under it.
+        dbgan.train.loop.DivergedError: a loss or gradient became NaN or infinite.
+    """
+    folder = state_dir() / "train" / work.recipe
+    code = code_digest(*CODE)
+    with _locked(folder):
+        started = _read(folder / "start.json")
+        finished = _is_finished(folder)
+        if finished and started.get("code") == code:
+            replace_tree(folder / "outs", out)
+            print(f"{work.label}: nothing changed, finished work given back", flush=True)
+            return
+        for note in work.notes:
+            print(f"{work.label}: {note}", flush=True)
+        with work.numerics.active():
+            task = work.build()
+            if started.get("code") != code:
+                _check_canary(work, folder, task, started, code)
+            if not finished:
+                _train_and_write(work, folder, task)
+        replace_tree(folder / "outs", out)
+
+
+def canary(task: Task) -> str:
+    """Digest of what one step of every phase makes of the initial state: weights, gauges and picture.
+
+    The task is put back into the state it came in.
+    """
+    record = Record()
+    initial = copy.deepcopy(get_state(task, record))
+    task.rehearse()
+    hashed = hashlib.sha256()
+    for name, module in task.modules.items():
+        for key, tensor in module.state_dict().items():
+            hashed.update(f"{name}.{key}:{tuple(tensor.shape)}".encode())
+            hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    hashed.update(curves_csv([{"step": 0, "phase": "canary", **task.evaluate()}], task.columns))
+    hashed.update(task.picture().tobytes())
+    set_state(task, record, initial)
+    return hashed.hexdigest()
+
+
+def curves_csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    """Curve rows as CSV: `step`, `phase`, then `columns`; floats with 6 significant digits, what is missing empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = ["step", "phase", *columns]
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([f"{v:.6g}" if isinstance(v := row.get(name, ""), float) else v for name in names])
+    return text.getvalue().encode()
+
+
+def _train_and_write(work: Work, folder: Path, task: Task) -> None:
+    started = time.monotonic()
+    rows = train(task, work.training, folder / "checkpoints", device=work.numerics.device)
+    seconds = time.monotonic() - started
+    _write_outs(work, folder, task, rows)
+    times = {"seconds": round(seconds, 3), "steps": task.total_steps, "threads": torch.get_num_threads()}
+    write_json(folder / "times.json", times)
+    shutil.rmtree(folder / "checkpoints")
+
+
+def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:
+    outs = folder / "outs"
+    outs.mkdir(parents=True, exist_ok=True)
+    save_weights(outs / "weights.safetensors", task.generator)
+    write_bytes(outs / "curves.csv", curves_csv(rows, task.columns))
+    write_bytes(outs / "samples.png", encode(task.picture(), "png"))
+    write_json(outs / "summary.json", _summary(work, task, rows))
+    write_json(folder / "done.json", {p.name: sha256_file(p) for p in sorted(outs.iterdir()) if p.is_file()})
+
+
+def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
+    last = rows[-1]
+    return {
+        "kind": work.kind,
+        "variant": work.variant,
+        "parameters": sum(p.numel() for p in task.generator.parameters()),
+        "steps": task.total_steps,
+        "precision": work.numerics.precision,
+        "warnings": task.warnings(last),
+        "notes": list(work.notes),
+        "gauges": {k: float(f"{v:.6g}") for k, v in last.items() if isinstance(v, float)},
+        **task.facts,
+    }
+
+
+def _check_canary(work: Work, folder: Path, task: Task, started: dict[str, Any], code: str) -> None:
+    found = canary(task)
+    if started and started.get("canary") != found:
+        raise StaleRevisionError(
+            f"{folder}: this training was done by other code, and the first steps of the present code give other "
+            f"weights (canary {found[:12]}..., expected {str(started.get('canary'))[:12]}...).\n"
+            f"Next: bump REVISION (now {work.revision}) in dbgan/train/{work.kind}.py, because its bytes changed; "
+            f"or, if that work is not wanted, remove the folder {folder}."
+        )
+    write_json(folder / "start.json", {"code": code, "canary": found, "kind": work.kind, "variant": work.variant})
+
+
+def _is_finished(folder: Path) -> bool:
+    digests = _read(folder / "done.json")
+    outs = folder / "outs"
+    return bool(digests) and all((outs / n).is_file() and sha256_file(outs / n) == d for n, d in digests.items())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two processes never train the same recipe at once: the second waits and is given the first one's outs."""
+    locks = state_dir() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"train-{folder.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
