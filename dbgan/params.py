@@ -265,6 +265,10 @@ class AuditParams(Model):
     pairs: list[Name] = Field(default_factory=list, description="paired sources whose own blur is compared as well")
     crop: int = Field(128, ge=32, description="px; measures are taken on crops of this size")
     crops_per_image: Positive = 4
+    images: Positive = Field(200, description="pictures measured of each set, chosen by the hash of their key")
+    long_side: int = Field(
+        0, ge=0, description="real captures are reduced to this long side before, px (as bgan.NAME.match does); 0: not"
+    )
     seed: int = 0
 
 
