@@ -1,0 +1,131 @@
+"""Test pictures side by side: blurry input, every variant's restoration, sharp frame, each with a magnified detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dbgan.report.inputs import VARIANTS, number
+from dbgan.report.pictures import Album, Picture
+
+Pixels = NDArray[np.uint8]
+BLUR, RESTORED, SHARP = "blur", "restored", "sharp"
+DETAIL_SHARE = 0.3
+"""Side of the magnified detail as a share of the picture's shorter side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture of a scene: `name` is blurry, sharp or a variant; `note` its score in words, if it has one."""
+
+    name: str
+    picture: Picture
+    detail: Picture
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One test key and its pictures, blurry first, sharp last; `preferred` is the name the slider starts with."""
+
+    source: str
+    key: str
+    shots: tuple[Shot, ...]
+    preferred: str
+    paired: bool
+
+
+@dataclass
+class _Found:
+    """Pixels of one test key as they are read, variant by variant."""
+
+    source: str
+    key: str
+    pixels: dict[str, Pixels] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def scenes(album: Album, preferred: Mapping[str, str], variants: tuple[str, ...] = VARIANTS) -> list[Scene]:
+    """Test scenes and real captures from `reports/evaluate/VARIANT/pictures.json`, in the order of those files.
+
+    Args:
+        album: reads the pictures and notes those that are missing.
+        preferred: test source -> variant that the slider shows first.
+        variants: variants to look for.
+    """
+    found: dict[tuple[str, str], _Found] = {}
+    for variant in variants:
+        stage = f"evaluate@{variant}"
+        for entry in album.inputs.json_list("reports", f"evaluate/{variant}/pictures.json", stage):
+            source, key = str(entry.get("source", "")), str(entry.get("key", ""))
+            _read(found.setdefault((source, key), _Found(source, key)), variant, entry, album, stage)
+    return [_scene(f, album, preferred.get(f.source, "")) for f in found.values() if f.pixels]
+
+
+def _read(found: _Found, variant: str, entry: Mapping[str, Any], album: Album, stage: str) -> None:
+    for role, name in files_of(entry).items():
+        shown = {BLUR: "blurry", SHARP: "sharp"}.get(role, variant)
+        if shown in found.pixels:
+            continue
+        pixels = album.pixels(f"evaluate/{variant}/{name}", stage)
+        if pixels is not None:
+            found.pixels[shown] = pixels
+            score = {BLUR: "input_psnr_rgb", RESTORED: "psnr_rgb"}.get(role, "")
+            found.notes[shown] = decibels(entry.get(score))
+
+
+def files_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Role -> path below the variant's folder, from a dict `{"blur": path}` or a list of `.../NN-blur.png`."""
+    files = entry.get("files")
+    roles = (BLUR, RESTORED, SHARP)
+    if isinstance(files, Mapping):
+        return {role: str(files[role]) for role in roles if files.get(role)}
+    names = [str(name) for name in files] if isinstance(files, list) else []
+    return {role: name for role in roles for name in names if name.rpartition(".")[0].endswith(role)}
+
+
+def decibels(value: Any) -> str:
+    """`27.18 dB`, or nothing where there is no number."""
+    measured = number(value)
+    return "" if measured is None else f"{measured:.2f} dB"
+
+
+def _scene(found: _Found, album: Album, preferred: str) -> Scene:
+    pixels = found.pixels
+    names = [name for name in ("blurry", *VARIANTS, "sharp") if name in pixels]
+    box = detail_box(pixels[names[0]], pixels.get("sharp"))
+    shots = tuple(_shot(found, name, box, album) for name in names)
+    restored = [name for name in names if name in VARIANTS]
+    first = preferred if preferred in restored else (restored or names)[-1]
+    return Scene(found.source, found.key, shots, first, "sharp" in pixels)
+
+
+def _shot(found: _Found, name: str, box: tuple[int, int, int], album: Album) -> Shot:
+    what = {"blurry": "the blurry input", "sharp": "the sharp frame"}.get(name, f"restored by {name}")
+    alt = f"{found.source} {found.key}, {what}"
+    pixels = found.pixels[name]
+    top, left, side = box
+    crop = pixels[top : top + side, left : left + side]
+    if crop.shape[:2] != (side, side):
+        crop = pixels
+    return Shot(name, album.embedded(pixels, alt), album.embedded(crop, f"detail of {alt}"), found.notes[name])
+
+
+def detail_box(blurry: Pixels, sharp: Pixels | None) -> tuple[int, int, int]:
+    """(top, left, side) of the square where `sharp` differs most or, without it, where edges are strongest."""
+    grey = cv2.cvtColor(blurry, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if sharp is not None and sharp.shape == blurry.shape:
+        strength = np.abs(cv2.cvtColor(sharp, cv2.COLOR_RGB2GRAY).astype(np.float32) - grey)
+    else:
+        strength = np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    height, width = grey.shape
+    side = max(1, min(height, width, max(32, round(DETAIL_SHARE * min(height, width)))))
+    total = cv2.integral(strength)
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    return int(top), int(left), side

@@ -1,0 +1,177 @@
+"""Builds `reports/index.html`: one file, no network, equal bytes for equal inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from dbgan.files import write_bytes
+from dbgan.params import Params
+from dbgan.report import paper
+from dbgan.report.gallery import scenes
+from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, number, texts
+from dbgan.report.pictures import LADDER, Album, Fit
+from dbgan.report.sections import (
+    CorpusCard,
+    ModelCard,
+    audit,
+    corpora,
+    families,
+    model_cards,
+    params_text,
+    provenance,
+)
+from dbgan.report.table import INPUT, METRICS, ROW_NAMES, Scores, format_metric, read_scores
+from dbgan.report.verdict import (
+    Warned,
+    audit_warnings,
+    headline,
+    merged,
+    params_warnings,
+    score_warnings,
+    sentences,
+)
+
+LIMIT_BYTES = 15_000_000
+"""A page above this is built again with smaller pictures."""
+METRIC_HEADS = {"psnr_rgb": "PSNR, dB", "ssim": "SSIM", "ssim_matlab3d": "SSIM 3-D"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The gain of one row over the blurry input, as a bar: left edge and width in percent of the cell."""
+
+    text: str
+    left: float
+    width: float
+    under: bool
+
+
+def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path | None = None) -> Path:
+    """Write the report of a project.
+
+    Args:
+        reports: folder with `evaluate/`, `audit/`, `curate/`.
+        models: folder with `bgan/`, `dbgan/`.
+        datasets: folder with `train/`, `test/`, `synthetic/`.
+        params: the run's parameters.
+        out: the page; `reports/index.html` by default. It is not rewritten where its bytes would not change.
+
+    Returns:
+        The path of the page. A missing or damaged input raises nothing: the page names it and the stage that makes it.
+    """
+    page = b""
+    for fit in LADDER:
+        page = render(Inputs(reports, models, datasets), params, fit)
+        if len(page) <= LIMIT_BYTES:
+            break
+    target = out or reports / "index.html"
+    write_bytes(target, page)
+    return target
+
+
+def render(inputs: Inputs, params: Params, fit: Fit) -> bytes:
+    """The page's bytes with pictures at one `fit`."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dbgan.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("index.html.j2").render(_content(inputs, params, fit)).encode()
+
+
+def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
+    album = Album(inputs, fit)
+    variants = tuple(v for v in VARIANTS if v in params.evaluate.variants)
+    scores = read_scores(inputs, variants)
+    best = {source: name for source in scores.sources if (name := scores.best(source))}
+    shown = scenes(album, best, variants)
+    audits = [audit(album, name) for name in params.audit]
+    cards = model_cards(inputs, params)
+    data = corpora(album, params)
+    warnings = [*score_warnings(scores), *(w for a in audits for w in audit_warnings(a.name, a.values))]
+    warnings += [*_training_warnings(cards), *_curation_notes(data), *params_warnings(params)]
+    return {
+        "headline": headline(scores),
+        "verdict": sentences(scores, per_image(inputs, variants)),
+        "warnings": merged(warnings),
+        "scores": scores,
+        "rows": ROW_NAMES,
+        "metrics": METRIC_HEADS,
+        "cell": lambda row, source, metric: format_metric(metric, scores.get(row, source, metric)),
+        "bar": lambda row, source: gain_bar(scores, row, source),
+        "is_best": lambda row, source, metric: _is_best(scores, row, source, metric),
+        "row_words": VARIANT_WORDS,
+        "paper": paper,
+        "restored": [scene for scene in shown if scene.paired],
+        "captures": [scene for scene in shown if not scene.paired],
+        "audits": audits,
+        "families": families(inputs, params),
+        "models": cards,
+        "corpora": data,
+        "provenance": provenance(params, cards),
+        "params_text": params_text(params),
+        # Evaluated last: every reader above may have noted something.
+        "missing": [m.words() for m in inputs.missing],
+    }
+
+
+def per_image(inputs: Inputs, variants: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
+    """variant -> source -> key -> psnr_rgb in dB, from `reports/evaluate/VARIANT/images.parquet`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for variant in variants:
+        relative = f"evaluate/{variant}/images.parquet"
+        raw = inputs.data("reports", relative, f"evaluate@{variant}")
+        if raw is None:
+            continue
+        try:
+            rows = pq.read_table(pa.BufferReader(raw)).to_pylist()
+        except pa.ArrowException as error:
+            inputs.note("reports", relative, f"is damaged ({error})", f"evaluate@{variant}")
+            continue
+        for row in rows:
+            value = number(row.get("psnr_rgb"))
+            if value is not None and row.get("variant", variant) == variant:
+                found.setdefault(variant, {}).setdefault(str(row.get("source")), {})[str(row.get("key"))] = value
+    return found
+
+
+def gain_bar(scores: Scores, row: str, source: str) -> Bar | None:
+    """The bar of one row, on a scale that all rows of the source share; zero is where the blurry input is."""
+    gain = scores.gain(row, source)
+    if gain is None or row == INPUT:
+        return None
+    gains = [g for name in ROW_NAMES if name != INPUT and (g := scores.gain(name, source)) is not None]
+    low, high = min(0.0, *gains), max(0.0, *gains)
+    span = (high - low) or 1.0
+    return Bar(
+        f"{gain:+.2f}", round(100 * (min(0.0, gain) - low) / span, 2), round(100 * abs(gain) / span, 2), gain < 0
+    )
+
+
+def _is_best(scores: Scores, row: str, source: str, metric: str) -> bool:
+    values = [v for name in ROW_NAMES if (v := scores.get(name, source, metric)) is not None]
+    return bool(values) and scores.get(row, source, metric) == max(values)
+
+
+def _training_warnings(cards: list[ModelCard]) -> list[Warned]:
+    return [Warned(card.name, text) for card in cards for text in texts(card.summary.get("warnings"))]
+
+
+def _curation_notes(data: list[CorpusCard]) -> list[Warned]:
+    return [
+        Warned(card.name, text)
+        for card in data
+        for text in (*texts(card.curated.get("notes")), *texts(card.curated.get("warnings")))
+    ]
+
+
+__all__ = ["METRICS", "build", "render"]

@@ -1,0 +1,95 @@
+"""Pictures for the page: shrunk, coded as JPEG or kept as PNG, whichever is smaller, and embedded as data URIs."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dbgan.errors import ImageError
+from dbgan.image.codec import decode, encode
+from dbgan.report.inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How much a picture may weigh: JPEG quality and longest side, px."""
+
+    quality: int
+    side: int
+
+
+LADDER = (Fit(92, 1600), Fit(86, 1280), Fit(80, 960), Fit(72, 640), Fit(60, 400))
+"""Tried in this order until the page fits its limit of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture on the page.
+
+    Attributes:
+        uri: `data:` URI.
+        alt: what it shows, in words.
+        width, height: px of the embedded picture, so that the page does not jump while it loads.
+    """
+
+    uri: str
+    alt: str
+    width: int
+    height: int
+
+
+def embed(pixels: NDArray[np.uint8], alt: str, fit: Fit, *, png: bytes | None = None) -> Picture:
+    """A picture as a `Picture`.
+
+    Args:
+        pixels: HWC uint8 RGB.
+        alt: what it shows.
+        fit: limits.
+        png: the PNG file that holds these pixels, if there is one. It is kept where it need not be shrunk and is
+            smaller than its JPEG: figures stay crisp, photographs become JPEG.
+    """
+    height, width = pixels.shape[:2]
+    scale = fit.side / max(height, width)
+    if scale < 1:
+        png = None
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    jpeg = encode(pixels, "jpg", quality=fit.quality)
+    kind, chosen = ("png", png) if png is not None and len(png) <= len(jpeg) else ("jpeg", jpeg)
+    return Picture(f"data:image/{kind};base64,{base64.b64encode(chosen).decode()}", alt, width, height)
+
+
+@dataclass
+class Album:
+    """Reads and embeds pictures below `reports`, all at one `fit`; notes those that are absent or damaged."""
+
+    inputs: Inputs
+    fit: Fit
+
+    def pixels(self, relative: str, stage: str) -> NDArray[np.uint8] | None:
+        """HWC uint8 RGB of the picture at `reports/relative`, or None, noted among the missing inputs."""
+        data = self.inputs.data("reports", relative, stage)
+        return None if data is None else self._decoded(data, relative, stage)
+
+    def embedded(self, pixels: NDArray[np.uint8], alt: str) -> Picture:
+        """Pixels as a picture of the page."""
+        return embed(pixels, alt, self.fit)
+
+    def figure(self, relative: str, alt: str, stage: str) -> Picture | None:
+        """The picture file at `reports/relative`, or None, noted among the missing inputs."""
+        data = self.inputs.data("reports", relative, stage)
+        pixels = None if data is None else self._decoded(data, relative, stage)
+        if data is None or pixels is None:
+            return None
+        return embed(pixels, alt, self.fit, png=data if data.startswith(b"\x89PNG") else None)
+
+    def _decoded(self, data: bytes, relative: str, stage: str) -> NDArray[np.uint8] | None:
+        try:
+            return decode(data)
+        except ImageError as error:
+            self.inputs.note("reports", relative, f"cannot be read as a picture ({error})", stage)
+            return None

@@ -1,0 +1,229 @@
+"""The page's sections as plain data for the template: audits, models, corpora, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from dbgan.params import Params
+from dbgan.report.curves import Panel, chained, panels, short
+from dbgan.report.inputs import MODEL_STAGE, VARIANTS, Inputs, number, texts
+from dbgan.report.pictures import Album, Picture
+
+AUDIT_FIGURES = (
+    ("variants.png", "Sharp frames and BGAN's blur of them under different noise z (like the paper's Fig. 4)"),
+    ("psnr.png", "Distance between blurry and sharp: synthetic pairs against averaged ones"),
+    ("strength.png", "Blur strength of real captures, synthetic and averaged blur"),
+    ("real.png", "Real captures beside synthetic blur"),
+)
+AUDIT_WORDS = {
+    "psnr": "PSNR between blurry and sharp, dB",
+    "strength": "Blur strength",
+    "distance": "Distance from the blur of real captures",
+    "z_sensitivity": "Mean change of the picture when only z changes, of [0, 1]",
+}
+
+PARENTS = {"minus": "l1", "base": "l1", "control": "base", "plus": "base"}
+"""Whose weights a variant starts from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: caption, column names, rows of (name, cells)."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One audited synthetic corpus."""
+
+    name: str
+    values: Mapping[str, Any]
+    verdict: tuple[str, ...]
+    grids: tuple[Grid, ...]
+    figures: Mapping[str, Picture]
+    captions: Mapping[str, str]
+
+
+def audit(album: Album, name: str) -> Audit:
+    """`reports/audit/NAME`: verdict, numbers as tables, figures."""
+    stage = f"audit@{name}"
+    values = album.inputs.json("reports", f"audit/{name}/audit.json", stage)
+    figures = {
+        file: picture
+        for file, caption in AUDIT_FIGURES
+        if (picture := album.figure(f"audit/{name}/{file}", f"{caption}; corpus {name}", stage))
+    }
+    skipped = ("verdict", "warnings")
+    grids = tuple(g for key, value in values.items() if key not in skipped and (g := grid(key, value)))
+    return Audit(name, values, tuple(texts(values.get("verdict"))), grids, figures, dict(AUDIT_FIGURES))
+
+
+def grid(key: str, value: Any) -> Grid | None:
+    """A table from a number, {name: number} or {name: {statistic: number}}; None where there is no number."""
+    caption = AUDIT_WORDS.get(key, key.replace("_", " "))
+    if (single := number(value)) is not None:
+        return Grid(caption, ("value",), ((key, (short(single),)),))
+    if not isinstance(value, Mapping):
+        return None
+    rows = {str(name): _numbers(entry) for name, entry in value.items()}
+    columns = tuple(dict.fromkeys(c for cells in rows.values() for c in cells))
+    if not columns:
+        return None
+    body = tuple((name, tuple(cells.get(c, "") for c in columns)) for name, cells in rows.items() if cells)
+    return Grid(caption, columns, body)
+
+
+def _numbers(entry: Any, prefix: str = "") -> dict[str, str]:
+    if (single := number(entry)) is not None:
+        return {prefix or "value": short(single)}
+    if not isinstance(entry, Mapping):
+        return {}
+    return {k: v for name, part in entry.items() for k, v in _numbers(part, f"{prefix} {name}".strip()).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What one training says of itself in summary.json."""
+
+    name: str
+    summary: Mapping[str, Any]
+
+    def text(self, key: str) -> str:
+        """A value of the summary as text; "not said" where it is absent."""
+        value = self.summary.get(key)
+        if isinstance(value, bool) or value is None or value == "":
+            return "not said"
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
+    @property
+    def start(self) -> str:
+        """First 12 digits of the digest of the weights it started from."""
+        value = next((self.summary[k] for k in ("start", "start_digest", "start_sha256") if self.summary.get(k)), "")
+        return str(value)[:12] or "its own initialisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that share a set of charts."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    lines: tuple[str, ...]
+
+
+def families(inputs: Inputs, params: Params) -> list[Family]:
+    """Learning curves: DBGAN's variants in shared charts, then each BGAN in its own."""
+    dbgan = {v: inputs.columns("models", f"dbgan/{v}/curves.csv", MODEL_STAGE[v]) for v in VARIANTS}
+    trained = tuple(v for v in VARIANTS if dbgan[v])
+    shown = [Family("DBGAN and its variants", tuple(panels(chained(dbgan, PARENTS))), trained)]
+    for name in params.bgan:
+        table = inputs.columns("models", f"bgan/{name}/curves.csv", f"train_bgan@{name}")
+        shown.append(Family(f"BGAN {name}", tuple(panels({"bgan": table})), ()))
+    return [family for family in shown if family.panels]
+
+
+def model_cards(inputs: Inputs, params: Params) -> list[ModelCard]:
+    """Every model that params name, with its summary; an empty one where the file is missing."""
+    names = [(f"bgan/{name}", f"train_bgan@{name}") for name in params.bgan]
+    names += [(f"dbgan/{variant}", MODEL_STAGE[variant]) for variant in VARIANTS]
+    return [ModelCard(name, inputs.json("models", f"{name}/summary.json", stage)) for name, stage in names]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCard:
+    """One corpus: its header (corpus.json), what curation kept of it, its contact sheet."""
+
+    name: str
+    use: str
+    header: Mapping[str, Any]
+    curated: Mapping[str, Any] = field(default_factory=dict)
+    contact: Picture | None = None
+
+    def count(self, what: str) -> str:
+        """A count of corpus.json such as `samples`, with thousands; "not said" where it is absent."""
+        counts = self.header.get("counts")
+        value = counts.get(what) if isinstance(counts, Mapping) else self.header.get(what)
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else "not said"
+
+    @property
+    def megabytes(self) -> str:
+        """Size of all shards."""
+        counts = self.header.get("counts")
+        value = number((counts if isinstance(counts, Mapping) else self.header).get("bytes"))
+        return "not said" if value is None else f"{value / 1e6:.1f} MB"
+
+    @property
+    def kept(self) -> str:
+        """`20 of 24`, or why nothing is said."""
+        if self.use == "synthetic":
+            return "all"
+        total, kept = self.curated.get("total"), self.curated.get("kept")
+        return f"{kept} of {total}" if isinstance(kept, int) and isinstance(total, int) else "not curated"
+
+    def pairs(self, key: str) -> str:
+        """`train 16, val 4` from a dict of counts in curate's summary; empty where there is none."""
+        value = self.curated.get(key)
+        if not isinstance(value, Mapping):
+            return ""
+        shown = ((name, _count(entry)) for name, entry in value.items())
+        return ", ".join(f"{name or 'unknown'} {count}" for name, count in shown if count)
+
+
+def _count(entry: Any) -> str:
+    if isinstance(entry, Mapping):
+        entry = entry.get("kept", entry.get("total"))
+    return str(entry) if isinstance(entry, int) and entry else ""
+
+
+def corpora(album: Album, params: Params) -> list[CorpusCard]:
+    """Every source and synthetic corpus that params name."""
+    cards = []
+    for name, source in params.sources.items():
+        header = album.inputs.json("datasets", f"{source.use}/{name}/corpus.json", f"ingest@{name}")
+        curated = album.inputs.json("reports", f"curate/{name}/summary.json", f"curate@{name}")
+        contact = album.figure(
+            f"curate/{name}/contact.png", f"Contact sheet of {name}: kept and dropped samples", f"curate@{name}"
+        )
+        cards.append(CorpusCard(name, source.use, header, curated, contact))
+    for name in params.synthesize:
+        header = album.inputs.json("datasets", f"synthetic/{name}/corpus.json", f"synthesize@{name}")
+        cards.append(CorpusCard(name, "synthetic", header))
+    return cards
+
+
+def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
+    """(question, answer): which blur folder, which perceptual weights, how much synthetic blur, which seeds."""
+    said = []
+    for name, source in params.sources.items():
+        if source.ingest.layout == "gopro":
+            how = "frames averaged as stored" if source.ingest.blur == "blur" else "frames averaged in linear light"
+            said.append((f"Blur folder of {name}", f"{source.ingest.blur} ({how})"))
+    wanted = {f"bgan/{name}": p.perceptual for name, p in params.bgan.items()}
+    wanted |= {f"dbgan/{variant}": params.dbgan.common.perceptual for variant in VARIANTS if variant != "l1"}
+    for card in cards:
+        if card.name in wanted:
+            named = f"{wanted[card.name].weights}, {wanted[card.name].width} channels"
+            said.append((f"Perceptual weights of {card.name}", str(card.summary.get("perceptual") or named)))
+    for variant, tune in params.dbgan.finetune.items():
+        mixed = f"{tune.mix:.0%} of the crops from {tune.corpus}" if tune.corpus else "none"
+        said.append((f"Synthetic pairs in {variant}", mixed))
+    for name, synth in params.synthesize.items():
+        said.append(
+            (f"Blur of {name}", f"{synth.model} {synth.generator}, {synth.variants} per frame, seed {synth.seed}")
+        )
+    return said
+
+
+def params_text(params: Params) -> str:
+    """params.yaml as validated, defaults filled in, without the raw folders: their names are private."""
+    values = params.model_dump(mode="json")
+    for source in values["sources"].values():
+        del source["root"]
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,172 @@
+"""What the numbers mean, in words: headline, verdict and warnings. Pure functions over what was read."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbgan.params import Params
+from dbgan.report.inputs import VARIANTS, number, texts
+from dbgan.report.table import INPUT, Scores
+
+UNDER_INPUT_DB = 0.5
+"""A variant that loses more than this against its blurry input is warned about."""
+IDENTITY_DB = 35.0
+"""BGAN(x) closer to x than this is hardly a blur; real GOPRO pairs sit at 24 to 25 dB."""
+FEW_IMAGES = 100
+"""Below this many test images the page says that small differences mean little (GOPRO's test set has 1111)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One warning: which stage or number it comes from, and the sentence."""
+
+    about: str
+    words: str
+
+
+def headline(scores: Scores) -> str:
+    """One sentence: the best variant on the first test source against its blurry input."""
+    for source in scores.sources:
+        best = scores.best(source)
+        gain = scores.gain(best, source) if best else None
+        if best is None or gain is None:
+            continue
+        value = scores.get(best, source)
+        if gain > 0:
+            return f"{best} restores {source} to {value:.2f} dB, {gain:.2f} dB above its blurry input"
+        return f"No variant restores {source}: the best, {best}, is {-gain:.2f} dB under the blurry input"
+    return "Nothing has been evaluated yet"
+
+
+def sentences(scores: Scores, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """The verdict, one claim per sentence.
+
+    Args:
+        scores: means.
+        per_image: variant -> source -> key -> psnr_rgb in dB.
+    """
+    said = [text for source in scores.sources for text in _of_source(scores, source, per_image)]
+    return said or ["No evaluate stage has left its metrics, so there is nothing to judge."]
+
+
+def _of_source(scores: Scores, source: str, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    said = []
+    l1 = scores.gain("l1", source)
+    if l1 is not None:
+        word = "above" if l1 > 0 else "under"
+        said.append(f"{source}: the net trained on the content loss alone is {abs(l1):.2f} dB {word} the blurry input.")
+    for first, second, text in (
+        ("base", "minus", "the relativistic loss (base) against the classical one (minus)"),
+        ("plus", "control", "BGAN's pairs mixed in (plus) against the same steps without them (control)"),
+    ):
+        ours, theirs = scores.get(first, source), scores.get(second, source)
+        if ours is None or theirs is None:
+            continue
+        said.append(f"{source}: {text}: {ours - theirs:+.2f} dB{_paired(first, second, source, per_image)}.")
+    count = scores.images.get(source, 0)
+    if 0 < count < FEW_IMAGES:
+        said.append(
+            f"{source} has {count} test {'pair' if count == 1 else 'pairs'}: this shows that the pipeline works, "
+            "and differences of a few tenths of a dB between variants mean little."
+        )
+    return said
+
+
+def _paired(first: str, second: str, source: str, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    ours, theirs = per_image.get(first, {}).get(source, {}), per_image.get(second, {}).get(source, {})
+    common = sorted(set(ours) & set(theirs))
+    if len(common) < 2:
+        return ""
+    differences = [ours[key] - theirs[key] for key in common]
+    better = sum(d > 0 for d in differences)
+    return (
+        f" (better on {better} of {len(common)} images; the differences spread by "
+        f"{statistics.stdev(differences):.2f} dB)"
+    )
+
+
+def score_warnings(scores: Scores) -> list[Warned]:
+    """A variant clearly under its input, an L1 net that learned nothing, and disagreeing inputs."""
+    found = [Warned("evaluate", text) for text in scores.conflicts]
+    for source in scores.sources:
+        l1 = scores.gain("l1", source)
+        if l1 is not None and l1 <= 0:
+            found.append(
+                Warned(
+                    "l1",
+                    f"l1 is not above the blurry input on {source} ({l1:+.2f} dB): "
+                    "training is broken or far too short.",
+                )
+            )
+        for variant in VARIANTS:
+            gain = scores.gain(variant, source)
+            if gain is not None and gain < -UNDER_INPUT_DB:
+                found.append(
+                    Warned(
+                        variant,
+                        f"{variant} is {-gain:.2f} dB under the blurry input on {source} "
+                        f"({scores.get(variant, source):.2f} against {scores.get(INPUT, source):.2f} dB): "
+                        "by this measure it makes the pictures worse. Its pictures are shown as they came.",
+                    )
+                )
+    return found
+
+
+def params_warnings(params: Params) -> list[Warned]:
+    """Choices of params.yaml that a reader of the numbers must know."""
+    found = []
+    nets = {f"bgan.{name}": p.perceptual for name, p in params.bgan.items()} | {"dbgan": params.dbgan.common.perceptual}
+    for name, perceptual in nets.items():
+        if perceptual.weights == "random":
+            found.append(
+                Warned(
+                    name,
+                    "The perceptual loss uses random VGG19 weights, because this run had to work without a download: "
+                    "its features never saw a photograph. The paper uses weights trained on ImageNet.",
+                )
+            )
+    for name, source in params.sources.items():
+        if source.ingest.layout == "gopro" and source.ingest.blur == "blur_gamma":
+            found.append(
+                Warned(
+                    name,
+                    f"{name} is read with blur_gamma. Most published GOPRO numbers use the folder `blur`, "
+                    "and the two are not comparable.",
+                )
+            )
+    return found
+
+
+def audit_warnings(name: str, audit: Mapping[str, Any]) -> list[Warned]:
+    """The audit's own warnings, and the identity alarm even where the audit did not raise it."""
+    found = [Warned(f"audit {name}", text) for text in texts(audit.get("warnings"))]
+    mean = synthetic_psnr(audit)
+    if mean is not None and mean > IDENTITY_DB and not any("identity" in w.words.lower() for w in found):
+        found.append(
+            Warned(
+                f"audit {name}",
+                f"BGAN's output is {mean:.1f} dB from its input: almost the identity, hardly a blur "
+                f"(alarm over {IDENTITY_DB:.0f} dB; real GOPRO pairs: 24 to 25 dB).",
+            )
+        )
+    return found
+
+
+def synthetic_psnr(audit: Mapping[str, Any]) -> float | None:
+    """Mean PSNR(BGAN(x), x) in dB from an audit.json."""
+    psnr = audit.get("psnr")
+    synthetic = psnr.get("synthetic") if isinstance(psnr, Mapping) else None
+    return number(synthetic.get("mean")) if isinstance(synthetic, Mapping) else number(synthetic)
+
+
+def merged(warnings: Sequence[Warned]) -> list[Warned]:
+    """Equal sentences once, with all that they are about, in the order first seen."""
+    about: dict[str, list[str]] = {}
+    for warning in warnings:
+        names = about.setdefault(warning.words, [])
+        if warning.about not in names:
+            names.append(warning.about)
+    return [Warned(", ".join(names), words) for words, names in about.items()]

@@ -1,0 +1,177 @@
+"""The page is self-contained, complete, honest about what it lacks, and equal for equal inputs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+from tests.report.conftest import PSNR, VARIANTS, Project
+
+VOID = {"meta", "link", "img", "input", "br", "hr"}
+
+
+class Elements(HTMLParser):
+    """All elements with their attributes; fails on tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == [], f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def warnings_of(page: str) -> str:
+    found = re.search(r'<section class="warnings".*?</section>', page, re.S)
+    return found.group() if found else ""
+
+
+def missing_of(page: str) -> str:
+    return page.split('<section id="missing">')[1].split("</section>")[0]
+
+
+def test_every_number_of_the_table_is_on_the_page(project: Project) -> None:
+    table = project.build().split('<section id="results">')[1].split("</section>")[0]
+    for offset, variant in enumerate(VARIANTS):
+        for number in (f"{PSNR[variant]:.2f}", f"{0.8123 + offset / 1000:.4f}", f"{0.8456 + offset / 1000:.4f}"):
+            assert f">{number}</td>" in table, f"{variant} {number}"
+        assert f"{PSNR[variant] - 25.02:+.2f}" in table
+    for number in ("25.02", "0.7011", "0.7512"):
+        assert f">{number}</td>" in table
+
+
+def test_the_papers_numbers_stand_apart_and_are_labelled(project: Project) -> None:
+    page = project.build()
+    aside = page.split('<aside class="paper"')[1].split("</aside>")[0]
+    for number in ("30.43", "0.9372", "31.10", "0.9424"):
+        assert number in aside
+        assert number not in page.replace(aside, "")
+    assert "paper" in aside
+    assert "Not ours" in aside
+
+
+def test_nothing_is_fetched_from_anywhere(project: Project) -> None:
+    page = project.build()
+    for tag, attributes in Elements(page).found:
+        for name in ("src", "href", "srcset", "action", "data"):
+            value = attributes.get(name) or ""
+            plain_link = tag == "a" and name == "href"
+            assert plain_link or not value or value.startswith("data:"), f"{tag} {name}={value[:60]}"
+    style = page.split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "fetch(" not in page
+    assert "XMLHttpRequest" not in page
+
+
+def test_the_page_is_well_formed_and_every_picture_has_words(project: Project) -> None:
+    elements = Elements(project.build()).found
+    pictures = [attributes for tag, attributes in elements if tag == "img"]
+    # blurry, five variants and sharp, whole and detail, of two scenes; six of one capture; audit and contact sheets
+    assert len(pictures) == 2 * 7 * 2 + 6 * 2 + 4 + 3
+    assert all((attributes.get("alt") or "").strip() for attributes in pictures)
+    identifiers = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    targets = {(attributes.get("href") or "")[1:] for tag, attributes in elements if tag == "a"} - {""}
+    assert len(identifiers) == len(set(identifiers))
+    assert {target for target in targets if not target.startswith("ttps:")} <= set(identifiers)
+
+
+def test_equal_inputs_give_equal_bytes_and_the_file_is_left_alone(project: Project) -> None:
+    first = project.build()
+    page = project.root / "reports/index.html"
+    written = page.stat().st_mtime_ns
+    assert project.build() == first
+    assert page.stat().st_mtime_ns == written
+    page.unlink()
+    assert project.build() == first
+
+
+def test_a_whole_project_lacks_nothing(project: Project) -> None:
+    assert "Nothing: every file" in missing_of(project.build())
+
+
+def test_missing_files_are_named_with_the_stage_that_makes_them(project: Project) -> None:
+    shutil.rmtree(project.root / "reports/evaluate/minus")
+    (project.root / "reports/audit/demo/variants.png").unlink()
+    (project.root / "models/bgan/demo/curves.csv").unlink()
+    (project.root / "datasets/train/phones/corpus.json").write_text("{broken")
+    page = project.build()
+    missing = missing_of(page)
+    for file, stage in (
+        ("reports/evaluate/minus/metrics.json does not exist", "evaluate@minus"),
+        ("reports/audit/demo/variants.png does not exist", "audit@demo"),
+        ("models/bgan/demo/curves.csv does not exist", "train_bgan@demo"),
+        ("datasets/train/phones/corpus.json is damaged", "ingest@phones"),
+    ):
+        line = next(line for line in missing.splitlines() if file in line)
+        assert f"dvc repro {stage}" in line
+    assert "<td>missing</td>" in page.split('<tr class="row-minus">')[1].split("</tr>")[0]
+
+
+def test_an_empty_project_gives_a_page_that_says_so(project: Project) -> None:
+    for name in ("reports", "models", "datasets"):
+        shutil.rmtree(project.root / name)
+    page = project.build()
+    assert "Nothing has been evaluated yet" in page
+    assert "reports/evaluate/plus/metrics.json does not exist" in page
+    Elements(page)
+
+
+def test_warnings_of_all_stages_are_collected(project: Project) -> None:
+    warnings = warnings_of(project.build())
+    assert "minus is 1.05 dB under the blurry input on city (23.97 against 25.02 dB)" in warnings
+    assert "base is" not in warnings
+    assert "z hardly changes the picture" in warnings
+    assert "One sequence only: no validation split." in warnings
+    assert "random VGG19 weights" in warnings
+    assert "almost the identity" not in warnings
+
+
+def test_a_bgan_that_hardly_blurs_is_an_alarm_even_if_the_audit_is_silent(project: Project) -> None:
+    audit = project.root / "reports/audit/demo/audit.json"
+    audit.write_text(json.dumps({"psnr": {"synthetic": {"mean": 41.5}}, "verdict": [], "warnings": []}))
+    assert "41.5 dB from its input: almost the identity" in warnings_of(project.build())
+
+
+def test_the_headline_states_the_best_variant_and_its_gain(project: Project) -> None:
+    headline = project.build().split("<h1>")[1].split("</h1>")[0]
+    assert headline == "plus restores city to 27.31 dB, 2.29 dB above its blurry input."
+
+
+def test_text_of_the_files_is_escaped(project: Project) -> None:
+    audit = project.root / "reports/audit/demo/audit.json"
+    audit.write_text(json.dumps({"verdict": ["<script>alert(1)</script>"], "warnings": ["<img src=//x>"]}))
+    page = project.build()
+    assert "<script>alert" not in page
+    assert "<img src=//x>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_provenance_says_blur_folder_perceptual_weights_and_mix_but_no_raw_folder(project: Project) -> None:
+    page = project.build()
+    facts = page.split('<dl class="facts">')[1].split("</dl>")[0]
+    assert "blur (frames averaged as stored)" in facts
+    assert "random, width 64, seed 0" in facts
+    assert "50% of the crops from demo" in facts
+    assert "private-name" not in page
+
+
+def test_a_page_over_the_limit_is_built_with_smaller_pictures(project: Project, monkeypatch) -> None:
+    from dbgan.report import page
+
+    full = len(project.build())
+    monkeypatch.setattr(page, "LIMIT_BYTES", full - 1)
+    assert len(project.build()) < full

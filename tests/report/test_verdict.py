@@ -1,0 +1,47 @@
+"""What the words say about the numbers."""
+
+from __future__ import annotations
+
+from dbgan.report.table import Scores
+from dbgan.report.verdict import Warned, headline, merged, score_warnings, sentences
+
+
+def scores(images: int = 2, **psnr: float) -> Scores:
+    return Scores(("city",), {(row, "city", "psnr_rgb"): value for row, value in psnr.items()}, {"city": images})
+
+
+def test_half_a_db_under_the_input_is_no_warning_and_more_is() -> None:
+    found = score_warnings(scores(input=25.0, l1=25.2, minus=24.5, base=24.4))
+    assert [warning.about for warning in found] == ["base"]
+    assert "0.60 dB under the blurry input" in found[0].words
+
+
+def test_an_l1_that_is_not_above_its_input_is_called_broken() -> None:
+    (found,) = score_warnings(scores(input=25.0, l1=25.0))
+    assert "training is broken" in found.words
+
+
+def test_a_run_that_restores_nothing_says_so_in_the_headline() -> None:
+    assert headline(scores(input=25.0, l1=24.0, base=23.0)) == (
+        "No variant restores city: the best, l1, is 1.00 dB under the blurry input"
+    )
+
+
+def test_plus_is_compared_with_control_image_by_image() -> None:
+    per_image = {"plus": {"city": {"a": 27.0, "b": 26.0}}, "control": {"city": {"a": 26.0, "b": 26.5}}}
+    said = sentences(scores(input=25.0, plus=26.5, control=26.25), per_image)
+    (line,) = [text for text in said if "(plus)" in text]
+    # differences 1.0 and -0.5: standard deviation sqrt(2 * 0.75^2) = 1.06
+    assert "+0.25 dB (better on 1 of 2 images; the differences spread by 1.06 dB)" in line
+
+
+def test_few_test_images_are_admitted_and_many_are_not_mentioned() -> None:
+    assert any("2 test pairs" in text for text in sentences(scores(2, input=25.0, l1=26.0), {}))
+    assert not any("test pairs" in text for text in sentences(scores(1111, input=25.0, l1=26.0), {}))
+
+
+def test_equal_warnings_are_said_once_with_all_they_are_about() -> None:
+    assert merged([Warned("a", "same"), Warned("b", "other"), Warned("c", "same")]) == [
+        Warned("a, c", "same"),
+        Warned("b", "other"),
+    ]
