@@ -1,0 +1,150 @@
+"""Blur kernels and their application, Eq. 3: B = K * S + N.
+
+Kernels are square, odd-sided, float64, non-negative, sum to 1 and have their centroid at the centre, so that the blurry
+image stays aligned with its sharp one. Lengths, radii and sigmas are in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dbgan.blur.response import Response, check_image, from_linear, linear_table, to_uint8
+
+Kernel = NDArray[np.float64]
+Path2D = NDArray[np.float64]
+"""(N, 2) positions x (right), y (down) in px, equally spaced in time."""
+
+PATH_POINTS = 512
+OVERSAMPLING = 9
+"""Sub-pixels per side for disks: their edge pixels are covered in part."""
+
+
+def shake_path(
+    rng: np.random.Generator,
+    length: float,
+    *,
+    wander: float = 1.5,
+    impulses: float = 0.5,
+    pull: float = 1.0,
+    pace: float = 0.5,
+    points: int = PATH_POINTS,
+) -> Path2D:
+    """A hand's random motion during one exposure, in the manner of Boracchi and Foi (2012).
+
+    A particle walks `points` steps whose lengths sum to `length`. At each step its heading gets Gaussian jitter and a
+    pull back to where it began, and with small probability an impulse that turns it round (pressing the shutter).
+
+    Args:
+        rng: all randomness.
+        length: length of the whole path, px, above 0.
+        wander: heading's standard deviation after the exposure, were it jitter alone, rad; 0 to 3 is plausible.
+        impulses: expected number of sudden reversals; 0 to 1.
+        pull: strength towards the start, 0 (free) to 3; 1 would turn the path once round at a distance of `length`.
+        pace: relative swing of the speed during the exposure, 0 (constant) to below 1.
+        points: of the path.
+
+    Returns:
+        (points, 2) float64 px; its mean is (0, 0).
+    """
+    if length <= 0 or not 0 <= pace < 1 or points < 2:
+        raise ValueError(f"shake_path needs length > 0, 0 <= pace < 1, points >= 2; got {length}, {pace}, {points}")
+    steps = points - 1
+    heading, position = rng.uniform(-math.pi, math.pi), np.zeros(2)
+    jitter = rng.normal(0.0, wander / math.sqrt(steps), steps)
+    turned = rng.random(steps) < impulses / steps
+    turns = math.pi + rng.uniform(-0.5, 0.5, steps)
+    phase, cycles = rng.uniform(0, 2 * math.pi), rng.uniform(0.5, 1.5)
+    speed = 1.0 + pace * np.sin(phase + 2 * math.pi * cycles * np.arange(steps) / steps)
+    speed *= length / speed.sum()
+    path, turn = np.zeros((points, 2)), 2 * math.pi / (length * steps)
+    for k in range(steps):
+        heading += jitter[k] + (turns[k] if turned[k] else 0.0)
+        direction = np.array([math.cos(heading), math.sin(heading)]) - pull * position * turn
+        heading = math.atan2(direction[1], direction[0])
+        position = position + speed[k] * direction / np.hypot(*direction)
+        path[k + 1] = position
+    return np.asarray(path - path.mean(axis=0))
+
+
+def path_kernel(path: Path2D) -> Kernel:
+    """The kernel of a path: each moment's light is shared bilinearly among four pixels. The centroid is centred."""
+    centred = path - path.mean(axis=0)
+    half = math.ceil(float(np.abs(centred).max())) + 1
+    side = 2 * half + 1
+    kernel = np.zeros((side, side))
+    corner = np.floor(centred).astype(int)
+    fraction = centred - corner
+    for dx in (0, 1):
+        for dy in (0, 1):
+            weight = np.abs(1 - dx - fraction[:, 0]) * np.abs(1 - dy - fraction[:, 1])
+            np.add.at(kernel, (corner[:, 1] + dy + half, corner[:, 0] + dx + half), weight)
+    return np.asarray(kernel / kernel.sum())
+
+
+def linear_kernel(length: float, angle: float) -> Kernel:
+    """Uniform straight motion over `length` px at `angle` rad (0: along x, counted towards +y, downwards)."""
+    if length < 0:
+        raise ValueError(f"length must be at least 0 px, got {length}")
+    t = np.linspace(-0.5, 0.5, PATH_POINTS)[:, None] * length
+    return path_kernel(t * np.array([[math.cos(angle), math.sin(angle)]]))
+
+
+def disk_kernel(radius: float) -> Kernel:
+    """Defocus by a round aperture: a uniform disk of `radius` px, its edge anti-aliased."""
+    if radius <= 0:
+        raise ValueError(f"radius must be above 0 px, got {radius}")
+    half = max(1, math.ceil(radius))
+    side = 2 * half + 1
+    fine = (np.arange(side * OVERSAMPLING) + 0.5) / OVERSAMPLING - side / 2
+    inside = (fine[:, None] ** 2 + fine[None, :] ** 2 <= radius**2).astype(np.float64)
+    kernel = inside.reshape(side, OVERSAMPLING, side, OVERSAMPLING).sum(axis=(1, 3))
+    return np.asarray(kernel / kernel.sum())
+
+
+def gaussian_kernel(sigma: float) -> Kernel:
+    """An isotropic Gaussian of `sigma` px, cut at 4 sigma."""
+    if sigma <= 0:
+        raise ValueError(f"sigma must be above 0 px, got {sigma}")
+    half = max(1, math.ceil(4 * sigma))
+    profile = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    kernel = np.outer(profile, profile)
+    return np.asarray(kernel / kernel.sum())
+
+
+def check_kernel(kernel: Kernel) -> None:
+    """Raise `ValueError` unless `kernel` is 2-D, odd-sided, finite, non-negative and sums to 1 within 1e-6."""
+    if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
+        raise ValueError(f"a kernel is 2-D with odd sides, found shape {kernel.shape}")
+    if not np.all(np.isfinite(kernel)) or kernel.min() < 0 or abs(float(kernel.sum()) - 1.0) > 1e-6:
+        raise ValueError(
+            f"a kernel is non-negative and sums to 1, found minimum {kernel.min():.3g} and sum {kernel.sum():.6g}"
+        )
+
+
+def convolve(light: NDArray[np.float64], kernel: Kernel) -> NDArray[np.float64]:
+    """K * S of Eq. 3 on HWC float64, borders mirrored about the edge pixel; a true convolution, so K is flipped."""
+    flipped = np.ascontiguousarray(kernel[::-1, ::-1])
+    return np.asarray(cv2.filter2D(light, cv2.CV_64F, flipped, borderType=cv2.BORDER_REFLECT_101))
+
+
+def apply_kernel(image: NDArray[np.uint8], kernel: Kernel, *, response: Response = "stored") -> NDArray[np.uint8]:
+    """Eq. 3 without its noise: the image convolved with a kernel, in float64.
+
+    Args:
+        image: HWC uint8 RGB.
+        kernel: as `check_kernel` wants it.
+        response: `stored` convolves the stored values, as Eq. 3 is printed; a curve convolves light (Eq. 4).
+
+    Returns:
+        HWC uint8 RGB, same size; borders are mirrored.
+
+    Raises:
+        ValueError: a wrong image, kernel or response.
+    """
+    check_image(image)
+    check_kernel(kernel)
+    return to_uint8(from_linear(convolve(linear_table(response)[image], kernel), response))
