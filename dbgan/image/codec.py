@@ -1,0 +1,313 @@
+"""Bytes of a picture file to upright HWC uint8 RGB and back; the only place where pictures are decoded and encoded.
+
+Rules, one each, the same for every format:
+- rotation: EXIF orientation, else XMP's `tiff:Orientation`, as Pillow does; HEIF and TIFF are turned by their readers;
+- 16 bits per sample: the high byte (`>> 8`), as libpng's strip_16 and Pillow do for RGB;
+- palette, grey, 1-bit, CMYK: Pillow's `convert("RGB")`, without colour management;
+- transparency: composited over black, so that what was invisible stays so;
+- ICC profiles: pixel values are left as they are; kept files keep their profile, encoded ones have none;
+- several pictures: the first of an MPO, multi-page TIFF or HEIF (its primary one); GIF, WebP, APNG and AVIF with more
+  than one frame are refused as animated.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from dbgan.errors import ImageError, require
+from dbgan.image import boxes, jpeg, png
+from dbgan.image.metadata import orientation
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 200_000_000
+JPEG_QUALITY = 98
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A picture as a corpus stores it.
+
+    Attributes:
+        data: file bytes, of the asked type. pixels: what `data` decodes to, HWC uint8 RGB, upright.
+        kept: True when `data` holds the input's own compressed pixels, False when they were encoded anew.
+        warnings: what a person may want to know, such as "rotated upright"; empty for most.
+    """
+
+    data: bytes
+    pixels: Pixels
+    kept: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A decoded file: upright pixels and, where its bytes may be kept, those bytes and their extension."""
+
+    pixels: Pixels
+    kept: bytes = b""
+    extension: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def sniff(data: bytes) -> str:
+    """Format by content: jpeg, png, gif, webp, tiff, bmp, ppm, heif, avif, or empty for anything else."""
+    if data.startswith(jpeg.SIGNATURE):
+        return "jpeg"
+    if data.startswith(png.SIGNATURE):
+        return "png"
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
+        return "tiff"
+    if data[:2] == b"BM" and data[6:10] == bytes(4):
+        return "bmp"
+    if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
+        return "ppm"
+    return boxes.brand(data)
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, min_side: int = 1) -> Pixels:
+    """Decode a picture file of any supported format.
+
+    Args:
+        data: the whole file.
+        max_pixels: headers that promise more are refused before memory is taken.
+        min_side: pictures with a shorter side are refused, px.
+
+    Returns:
+        HWC uint8 RGB, upright, contiguous.
+
+    Raises:
+        ImageError: with one of `layout.REJECT_REASONS`; never another exception, whatever the bytes.
+    """
+    return _read(data, max_pixels, min_side).pixels
+
+
+def encode(pixels: Pixels, ext: str, *, quality: int = JPEG_QUALITY) -> bytes:
+    """Encode HWC uint8 RGB as `png` (OpenCV's default level) or `jpg` (4:4:4). The same pixels give the same bytes."""
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"encode: expected HWC uint8 RGB, found {pixels.dtype} of shape {pixels.shape}")
+    options: list[int] = []
+    if ext == "jpg":
+        subsampling = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality, *subsampling]
+    elif ext != "png":
+        raise ValueError(f"encode: extension {ext!r} is not png or jpg")
+    done, encoded = cv2.imencode(f".{ext}", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise ValueError(f"encode: OpenCV could not encode {pixels.shape} as {ext}")
+    return bytes(encoded)
+
+
+def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int = 1) -> Stored:
+    """Turn a picture file into what a corpus of extension `ext` holds.
+
+    An 8-bit RGB PNG (for `png`) and a three-component 8-bit JPEG (for `jpg`) that stand upright are kept: their
+    compressed pixels with nothing but the allow-listed chunks and segments around them. All else is encoded anew.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    picture = _read(data, max_pixels, min_side)
+    if picture.extension == ext:
+        return Stored(picture.kept, picture.pixels, True, picture.warnings)
+    encoded = encode(picture.pixels, ext)
+    pixels = picture.pixels if ext == "png" else _opencv(encoded, "JPEG")
+    return Stored(encoded, pixels, False, (*picture.warnings, f"encoded as {ext}"))
+
+
+def _read(data: bytes, max_pixels: int, min_side: int) -> _Picture:
+    def check(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise ImageError("too_large", f"{width}x{height} px, over the limit of {max_pixels} px")
+        if min(width, height) < min_side:
+            raise ImageError("too_small", f"{width}x{height} px, the shorter side is under {min_side} px")
+
+    kind = sniff(data)
+    if not data:
+        raise ImageError("not_an_image", "the file is empty")
+    if not kind:
+        raise ImageError("not_an_image", f"unknown file type, first bytes {data[:8].hex(' ')}")
+    reader = {"jpeg": _jpeg, "png": _png, "heif": _heif}.get(kind)
+    try:
+        return reader(data, check) if reader else _other(data, kind, check)
+    except ImageError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise ImageError("too_large", f"{kind}: {error or 'not enough memory to decode it'}") from None
+    except Exception as error:  # foreign decoders raise a dozen kinds on hostile bytes; all mean the same here
+        raise _refusal(kind, error) from error
+
+
+Check = Callable[[int, int], None]
+
+
+def _refusal(kind: str, error: Exception) -> ImageError:
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    cut = isinstance(error, EOFError) or any(word in text.lower() for word in ("truncat", "end of file", "not enough"))
+    return ImageError("truncated" if cut else "unreadable", f"{kind}: {text}")
+
+
+def _jpeg(data: bytes, check: Check) -> _Picture:
+    parsed = jpeg.parse(data)
+    check(parsed.width, parsed.height)
+    turn = orientation(parsed.exif, parsed.xmp)
+    source = parsed.kept if parsed.same_colours else parsed.picture
+    if parsed.components == 4:
+        pixels = _rgb(JpegImageFile(io.BytesIO(source)))
+    else:
+        pixels = _opencv(source, "JPEG")
+        may_be_cut = not parsed.one_scan or bool((pixels[-1, -1] == 128).all())
+        if may_be_cut and not np.array_equal(_opencv(jpeg.padded(source), "JPEG"), pixels):
+            raise ImageError("truncated", "JPEG: the coded data ends before the picture does")
+    warnings = ("further pictures or data after the first were cut off",) if parsed.trailing else ()
+    if turn != 1:
+        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
+    keep = parsed.components == 3 and parsed.same_colours
+    return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings)
+
+
+def _png(data: bytes, check: Check) -> _Picture:
+    check(*png.size(data))
+    parsed = png.parse(data)
+    if parsed.frames > 1:
+        raise ImageError("animated", f"PNG: {parsed.frames} frames")
+    turn = orientation(parsed.exif, parsed.xmp)
+    if parsed.is_rgb8:
+        pixels = _opencv(parsed.kept, "PNG")
+    else:
+        parsed.check_rows()
+        pixels = _rgb(PngImageFile(io.BytesIO(parsed.kept)))
+    warnings = ("data after the picture was cut off",) if parsed.trailing else ()
+    if turn != 1:
+        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
+    if parsed.is_rgb8:
+        return _Picture(pixels, parsed.kept, "png", warnings)
+    return _Picture(pixels, warnings=warnings)
+
+
+def _heif(data: bytes, check: Check) -> _Picture:
+    check(*_promised(data))
+    require("pillow_heif", "reading HEIC and HEIF pictures", distribution="pillow-heif")
+    import pillow_heif
+
+    heif = pillow_heif.open_heif(io.BytesIO(data))
+    primary = heif[heif.primary_index]
+    check(*primary.size)
+    # libheif has applied the file's own rotation, and pillow-heif resets EXIF's: turning again would be once too often.
+    return _Picture(_rgb(primary.to_pillow()))
+
+
+def _other(data: bytes, kind: str, check: Check) -> _Picture:
+    if kind == "webp":
+        width, height, animated = boxes.webp(data)
+        check(width, height)
+        if animated:
+            raise ImageError("animated", "WebP: has an animation")
+    if kind == "avif":
+        check(*_promised(data))
+        if boxes.is_sequence(data):
+            raise ImageError("animated", "AVIF: image sequence")
+    image = _plugin(kind)(io.BytesIO(data))
+    check(*image.size)
+    frames = getattr(image, "n_frames", 1) if kind in ("gif", "tiff") else 1
+    if kind == "gif" and frames > 1:
+        raise ImageError("animated", f"GIF: {frames} frames")
+    image.load()
+    turn = 1 if kind == "tiff" else orientation(image.info.get("exif", b""), image.info.get("xmp", b""))
+    pixels = _turned(_rgb(image), turn)
+    return _Picture(pixels, warnings=(f"first of {frames} pages",) if frames > 1 else ())
+
+
+def _promised(data: bytes) -> tuple[int, int]:
+    width, height = boxes.largest_extent(data)
+    if not width or not height:
+        raise ImageError("unreadable", "HEIF: no picture size in its header")
+    return width, height
+
+
+def _plugin(kind: str) -> type[ImageFile]:
+    """Pillow's reader of one format. Used directly, because `Image.open` refuses over a process-wide pixel limit."""
+    if kind == "avif":
+        from PIL.AvifImagePlugin import AvifImageFile
+
+        return AvifImageFile
+    readers: dict[str, type[ImageFile]] = {
+        "gif": GifImageFile,
+        "webp": WebPImageFile,
+        "tiff": TiffImageFile,
+        "bmp": BmpImageFile,
+        "ppm": PpmImageFile,
+    }
+    return readers[kind]
+
+
+def _opencv(data: bytes, name: str) -> Pixels:
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError("unreadable", f"{name}: {' '.join(str(error).split())[:200]}") from None
+    if decoded is None:
+        raise ImageError("unreadable", f"{name}: the compressed data is damaged")
+    pixels: Pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
+    return pixels
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    """Any Pillow mode to HWC uint8 RGB by the rules above."""
+    image.load()
+    mode = image.mode
+    if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
+        return _from_16_bit(image)
+    if mode in ("1", "L", "RGB", "CMYK", "YCbCr") and "transparency" not in image.info:
+        return np.array(image.convert("RGB"))
+    if mode in ("P", "PA", "LA", "La", "RGBA", "RGBa", "1", "L", "RGB"):
+        clear = image.convert("RGBA")
+        black = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+        return np.array(Image.alpha_composite(black, clear).convert("RGB"))
+    raise ImageError("unsupported_mode", f"{image.format}: pixel mode {mode}")
+
+
+def _from_16_bit(image: Image.Image) -> Pixels:
+    values = np.asarray(image).astype(np.int64)
+    grey = (values >> 8).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = 0
+    return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+
+
+_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.transpose(1, 0, 2),
+    6: lambda p: np.rot90(p, -1),
+    7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda p: np.rot90(p),
+}
+"""EXIF orientation -> upright."""
+
+
+def _turned(pixels: Pixels, turn: int) -> Pixels:
+    return np.ascontiguousarray(_TURNS[turn](pixels))

@@ -1,0 +1,187 @@
+"""The chunk structure of a PNG: header, EXIF block, completeness, and the bytes that may be kept (W3C PNG, 3rd ed.)."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+from dbgan.errors import ImageError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+KEPT_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND")
+MAX_PROFILE = 4 << 20
+_DEFLATE_RATIO = 1032
+"""deflate's largest ratio (zlib technical details): data that would need more cannot be whole."""
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_CHUNK_TYPE = re.compile(rb"[A-Za-z]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Png:
+    """One PNG file.
+
+    Attributes:
+        width, height: px, as stored (before EXIF rotation).
+        depth: bits per sample. colour: PNG colour type (0 grey, 2 RGB, 3 palette, 4 grey+alpha, 6 RGBA).
+        interlaced: whether it is stored in Adam7's seven passes. image_data: the bodies of IDAT, joined.
+        transparent: whether a tRNS chunk is present.
+        frames: 1, or what an APNG announces.
+        kept: signature and the chunks of `KEPT_CHUNKS`.
+        exif: TIFF block of eXIf, or empty. xmp: text of the XMP chunk, or empty.
+        trailing: bytes after IEND.
+    """
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    interlaced: bool
+    image_data: bytes
+    transparent: bool
+    frames: int
+    kept: bytes
+    exif: bytes
+    xmp: bytes
+    trailing: int
+
+    @property
+    def is_rgb8(self) -> bool:
+        """8-bit RGB without transparency: the form that a corpus keeps."""
+        return self.colour == 2 and self.depth == 8 and not self.transparent
+
+    def check_rows(self) -> None:
+        """Raise `ImageError` ("truncated") unless the compressed data holds every row.
+
+        For the forms that Pillow decodes: it paints missing rows black and says nothing. libpng refuses by itself.
+        """
+        needed = sum(rows * (1 + -(-columns * self._bits() // 8)) for columns, rows in self._passes())
+        inflater, packed, found = zlib.decompressobj(), self.image_data, 0
+        while packed and found < needed and not inflater.eof:
+            found += len(inflater.decompress(packed, 1 << 20))
+            packed = inflater.unconsumed_tail
+        if found < needed:
+            raise ImageError("truncated", f"PNG: the image data holds {found} of {needed} bytes")
+
+    def _bits(self) -> int:
+        return self.depth * _CHANNELS[self.colour]
+
+    def _passes(self) -> list[tuple[int, int]]:
+        """Columns and rows of each pass: one, or the seven of Adam7 (those that are not empty)."""
+        if not self.interlaced:
+            return [(self.width, self.height)]
+        sizes = [(-(-(self.width - x) // dx), -(-(self.height - y) // dy)) for x, y, dx, dy in _ADAM7]
+        return [(columns, rows) for columns, rows in sizes if columns > 0 and rows > 0]
+
+
+def parse(data: bytes) -> Png:
+    """Walk the chunks to IEND. Raises `ImageError` (truncated, unreadable)."""
+    pieces, exif, xmp, frames = [SIGNATURE], b"", b"", 1
+    header, transparent = b"", False
+    image_data: list[bytes] = []
+    position = len(SIGNATURE)
+    while True:
+        kind, body, end = _chunk(data, position)
+        if not header and kind != b"IHDR":
+            raise ImageError("unreadable", f"PNG: the first chunk is {kind!r}, not IHDR")
+        if kind == b"IHDR":
+            if header:
+                raise ImageError("unreadable", "PNG: two IHDR chunks")
+            header = _header(body)
+        elif kind == b"IDAT":
+            image_data.append(body)
+        elif kind == b"tRNS":
+            transparent = True
+        elif kind == b"eXIf":
+            exif = exif or body
+        elif kind == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\x00\x00"):
+            xmp = xmp or body
+        elif kind == b"acTL":
+            frames = max(1, int.from_bytes(body[:4], "big"))
+        if kind in KEPT_CHUNKS and _sound(kind, data[position:end]):
+            pieces.append(data[position:end])
+        position = end
+        if kind == b"IEND":
+            break
+    parsed = Png(
+        width=int.from_bytes(header[:4], "big"),
+        height=int.from_bytes(header[4:8], "big"),
+        depth=header[8],
+        colour=header[9],
+        interlaced=bool(header[12]),
+        image_data=b"".join(image_data),
+        transparent=transparent,
+        frames=frames,
+        kept=b"".join(pieces),
+        exif=exif,
+        xmp=xmp,
+        trailing=len(data) - position,
+    )
+    _check_amount(parsed)
+    return parsed
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height from IHDR alone, so that a gigapixel header is refused before its chunks are walked."""
+    kind, body, _ = _chunk(data, len(SIGNATURE))
+    if kind != b"IHDR":
+        raise ImageError("unreadable", f"PNG: the first chunk is {kind!r}, not IHDR")
+    header = _header(body)
+    return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+
+
+def _chunk(data: bytes, position: int) -> tuple[bytes, bytes, int]:
+    """Type, body and end of the chunk at `position`."""
+    if position + 12 > len(data):
+        raise ImageError("truncated", f"PNG: ends at byte {len(data)} before IEND")
+    length = int.from_bytes(data[position : position + 4], "big")
+    kind = data[position + 4 : position + 8]
+    if not _CHUNK_TYPE.fullmatch(kind):
+        raise ImageError("unreadable", f"PNG: no chunk type at byte {position + 4}")
+    end = position + 12 + length
+    if end > len(data):
+        raise ImageError("truncated", f"PNG: chunk {kind.decode()} at byte {position} ends after the file")
+    return kind, data[position + 8 : end - 4], end
+
+
+def _header(body: bytes) -> bytes:
+    if len(body) != 13:
+        raise ImageError("unreadable", f"PNG: IHDR has {len(body)} bytes, not 13")
+    depth, colour, compression, filtering, interlace = body[8:13]
+    if depth not in _DEPTHS.get(colour, ()):
+        raise ImageError("unreadable", f"PNG: colour type {colour} with {depth} bits does not exist")
+    if compression or filtering or interlace > 1:
+        raise ImageError("unreadable", f"PNG: unknown compression, filter or interlace ({body[10:13].hex()})")
+    if body[:4] == bytes(4) or body[4:8] == bytes(4):
+        raise ImageError("unreadable", "PNG: the header says 0 px")
+    return body
+
+
+def _sound(kind: bytes, chunk: bytes) -> bool:
+    """Whether a chunk of `KEPT_CHUNKS` may be kept: right checksum and, for a profile, of a bounded size.
+
+    Raises `ImageError` where the picture needs the chunk (its type starts with a capital).
+    """
+    if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+        if kind[:1].isupper():
+            raise ImageError("unreadable", f"PNG: chunk {kind.decode()} has a wrong checksum")
+        return False
+    if kind != b"iCCP":
+        return True
+    _, _, packed = chunk[8:-4].partition(b"\x00")
+    inflater = zlib.decompressobj()
+    try:
+        inflater.decompress(packed[1:], MAX_PROFILE)
+    except zlib.error:
+        return False
+    return inflater.eof
+
+
+def _check_amount(parsed: Png) -> None:
+    raw = parsed.height * (parsed.width * parsed.depth * _CHANNELS[parsed.colour] // 8 + 1)
+    if raw > _DEFLATE_RATIO * (len(parsed.image_data) + 1):
+        held = f"{len(parsed.image_data)} bytes of image data"
+        raise ImageError("truncated", f"PNG: {held} cannot hold {parsed.width}x{parsed.height} px")
