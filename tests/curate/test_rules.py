@@ -1,0 +1,97 @@
+"""Rules drop what they should, in order, and say why."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from dbgan.corpus.layout import ALLOWED_NUMBERS
+from dbgan.curate import rules
+from dbgan.errors import ParamsError
+from dbgan.params import CurateParams, Limits
+
+
+def rows(**columns: list[object]) -> rules.Rows:
+    count = len(next(iter(columns.values())))
+    table = {
+        "key": [f"s/{i:03d}" for i in range(count)],
+        "width": [200] * count,
+        "height": [200] * count,
+        "device": ["Pixel 8"] * count,
+        "blur_laplacian": [0.001] * count,
+        "blur_pixels_sha256": [bytes([i]) * 32 for i in range(count)],
+    }
+    return rules.Rows(pd.DataFrame(table | columns), "blur")
+
+
+def test_min_side_judges_the_shorter_side_and_keeps_the_limit_itself() -> None:
+    drops = rules.apply(rows(width=[300, 128, 127], height=[127, 128, 300]), CurateParams(min_side=128))
+    assert sorted(drops) == ["s/000", "s/002"]
+    drop = drops["s/000"]
+    assert (drop.rule, drop.measure, drop.value, drop.limit) == ("min_side", "min_side", 127.0, 128.0)
+    assert drop.reason == "the shorter side has 127 px, under the limit of 128 px"
+
+
+def test_limits_are_a_closed_band() -> None:
+    params = CurateParams(limits={"blur_laplacian": Limits(min=0.001, max=0.002)})
+    drops = rules.apply(rows(blur_laplacian=[0.0009, 0.001, 0.0015, 0.002, 0.0021]), params)
+    assert {key: (d.value, d.limit) for key, d in drops.items()} == {"s/000": (0.0009, 0.001), "s/004": (0.0021, 0.002)}
+    assert drops["s/004"].reason == "blur_laplacian is 0.0021, over the limit of 0.002"
+
+
+def test_a_devices_own_band_replaces_the_one_for_every_device() -> None:
+    params = CurateParams(
+        limits={"blur_laplacian": Limits(max=0.01)}, devices={"Galaxy S9": {"blur_laplacian": Limits(max=0.03)}}
+    )
+    drops = rules.apply(rows(device=["Pixel 8", "Galaxy S9", "Galaxy S9"], blur_laplacian=[0.02, 0.02, 0.04]), params)
+    assert sorted(drops) == ["s/000", "s/002"]
+    assert "for device Galaxy S9" in drops["s/002"].reason
+    assert "for device" not in drops["s/000"].reason
+
+
+def test_samples_without_a_device_are_limited_as_unknown() -> None:
+    params = CurateParams(devices={"unknown": {"blur_laplacian": Limits(max=0.0005)}})
+    assert sorted(rules.apply(rows(device=["", "Pixel 8"]), params)) == ["s/000"]
+
+
+def test_a_number_that_the_camera_did_not_record_is_not_judged() -> None:
+    params = CurateParams(limits={"iso": Limits(min=100, max=800)})
+    drops = rules.apply(rows(iso=[0.0, 1600.0, 400.0], has_iso=[False, True, True]), params)
+    assert sorted(drops) == ["s/001"]
+
+
+def test_only_the_first_of_equal_pixels_is_kept_and_the_others_name_it() -> None:
+    digests = [b"a" * 32, b"b" * 32, b"a" * 32, b"a" * 32]
+    drops = rules.apply(rows(blur_pixels_sha256=digests), CurateParams())
+    assert sorted(drops) == ["s/002", "s/003"]
+    assert drops["s/003"].reason == "the same pixels as s/000, which is kept"
+    assert not rules.apply(rows(blur_pixels_sha256=digests), CurateParams(drop_duplicates=False))
+
+
+def test_a_duplicate_of_a_dropped_sample_is_kept() -> None:
+    table = rows(
+        blur_pixels_sha256=[b"a" * 32, b"a" * 32], device=["Pixel 8", "Galaxy S9"], blur_laplacian=[0.02, 0.02]
+    )
+    params = CurateParams(devices={"Pixel 8": {"blur_laplacian": Limits(max=0.01)}})
+    assert sorted(rules.apply(table, params)) == ["s/000"]
+
+
+def test_the_first_rule_that_drops_a_sample_gives_the_reason() -> None:
+    params = CurateParams(min_side=128, limits={"blur_laplacian": Limits(max=0.01)})
+    drops = rules.apply(rows(width=[64], blur_laplacian=[0.5]), params)
+    assert drops["s/000"].rule == "min_side"
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (CurateParams(limits={"laplacian": Limits(max=1)}), "Did you mean 'blur_laplacian'?"),
+        (CurateParams(devices={"Pixel 8": {"blur_laplacean": Limits(max=1)}}), "Did you mean 'blur_laplacian'?"),
+        (CurateParams(devices={"Pixel8": {}}), "Did you mean 'Pixel 8'?"),
+        (CurateParams(limits={"iso": Limits(min=2, max=1)}), "min 2 is over max 1"),
+    ],
+)
+def test_params_that_name_nothing_are_errors_with_the_nearest_name(params: CurateParams, expected: str) -> None:
+    with pytest.raises(ParamsError, match=r"sources\.x\.curate") as raised:
+        rules.check(params, ["blur_laplacian", "blur_tenengrad", *ALLOWED_NUMBERS], ["Pixel 8"], "sources.x.curate")
+    assert expected in str(raised.value)

@@ -1,0 +1,52 @@
+"""Distances and their bootstrap intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbgan.evaluate import distance
+
+
+def normal(mean: float, pictures: int = 60, seed: int = 0) -> list[NDArray[np.float64]]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(mean, 1.0, 4) for _ in range(pictures)]
+
+
+def test_the_distance_of_a_shifted_set_is_the_shift() -> None:
+    values = normal(3.0)
+    assert abs(distance.wasserstein(values, [v + 1.5 for v in values]) - 1.5) < 1e-9
+    # By hand: {0, 1, 3} against {5, 6, 8} moves each value by 5.
+    assert distance.wasserstein([np.array([0.0, 1.0, 3.0])], [np.array([6.0, 5.0, 8.0])]) == 5.0
+
+
+def test_the_interval_holds_the_true_difference_and_excludes_none() -> None:
+    found = distance.interval(distance.median_difference, normal(5.0), normal(3.0, seed=1), 0, "x")
+    assert found.low < 2.0 < found.high
+    assert 0.3 < found.high - found.low < 1.2
+    same = distance.interval(distance.median_difference, normal(3.0), normal(3.0, seed=1), 0, "x")
+    assert same.low < 0 < same.high
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_purpose_another() -> None:
+    def run(purpose: str) -> distance.Interval:
+        return distance.interval(distance.wasserstein, normal(5.0), normal(3.0, seed=1), 7, purpose)
+
+    assert run("a") == run("a")
+    assert run("a") != run("b")
+
+
+def test_pictures_not_crops_are_drawn_again() -> None:
+    """Copies of one crop add no certainty: 4 equal crops per picture give the interval of one crop per picture."""
+    once = [np.array([v[0]]) for v in normal(3.0, 20)]
+    four = [np.repeat(v, 4) for v in once]
+    intervals = [distance.interval(distance.median_difference, v, v, 0, "x") for v in (once, four)]
+    assert intervals[0] == intervals[1]
+
+
+def test_the_floor_shrinks_with_more_pictures_and_needs_four() -> None:
+    few, many = distance.floor(normal(3.0, 8), 0), distance.floor(normal(3.0, 200), 0)
+    assert few is not None
+    assert many is not None
+    assert 0 < many.value < few.value
+    assert distance.floor(normal(3.0, 3), 0) is None
