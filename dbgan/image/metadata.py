@@ -13,7 +13,6 @@ import re
 from typing import Any
 
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from dbgan.corpus.layout import empty_meta
@@ -96,7 +95,7 @@ def _exif(data: bytes) -> Image.Exif:
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return _load(WebPImageFile(io.BytesIO(data)).info.get("exif", b""))
         if data[:4] in (b"II*\x00", b"MM\x00*"):
-            return TiffImageFile(io.BytesIO(data)).getexif()
+            return _load(data)  # an EXIF block is a TIFF without a picture
         if boxes.brand(data) == "avif":
             from PIL.AvifImagePlugin import AvifImageFile
 

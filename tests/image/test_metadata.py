@@ -20,6 +20,8 @@ def photo(fmt: str = "JPEG", **changes: object) -> bytes:
     inner[0x829A], inner[0x8827], inner[0x829D] = IFDRational(1, 125), 200, IFDRational(9, 5)
     inner[0x9003], inner[0xA431], inner[0xA430] = changes.get("time", "2020:01:31 12:00:01"), "SERIAL-1", "Anna"
     exif.get_ifd(0x8825)[2] = (52.0, 30.0, 12.0)
+    if fmt == "TIFF":
+        return exif.tobytes().removeprefix(b"Exif\0\0")  # Pillow's TIFF writer leaves the inner directory out
     buffer = io.BytesIO()
     Image.new("RGB", (16, 16)).save(buffer, fmt, exif=exif)
     return buffer.getvalue()
