@@ -25,15 +25,15 @@ class Record:
 
 
 class Blur(Protocol):
-    """Anything that maps a sharp image to a blurry one. Picklable; weights are loaded by the builder, not here.
+    """Anything that maps a sharp image to a blurry one. Picklable; weights are loaded by the builder, not here."""
 
-    Attributes:
-        name: as in `Record.method`.
-        revision: raised by hand when the bytes that the same settings give change; part of the recipe.
-    """
+    @property
+    def name(self) -> str:
+        """As in `Record.method`."""
 
-    name: str
-    revision: int
+    @property
+    def revision(self) -> int:
+        """Raised by hand when the bytes that the same settings give change; part of the recipe."""
 
     def describe(self) -> dict[str, Any]:
         """JSON-able settings that determine the output together with (seed, key, variant); part of the recipe."""
