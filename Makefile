@@ -30,7 +30,7 @@ $(STAMP):
 	@test -x $(RUN) || { echo "creating $(VENV)"; "$(PYTHON)" -m venv $(VENV); } || { \
 	  echo "make: cannot create $(VENV). Next: install the venv module of '$(PYTHON)' (Debian: python3-venv)" >&2; exit 1; }
 	@echo "installing the project into $(VENV) (several minutes the first time)"
-	@$(RUN) -m pip --disable-pip-version-check install --quiet --editable '.[dev]'
+	@$(RUN) -m pip --disable-pip-version-check install --quiet --use-pep517 --editable '.[dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
