@@ -13,6 +13,7 @@ Rules, one each, the same for every format:
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -130,8 +131,10 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     if picture.extension == ext:
         return Stored(picture.kept, picture.pixels, True, picture.warnings)
     encoded = encode(picture.pixels, ext)
-    pixels = picture.pixels if ext == "png" else _opencv(encoded, "JPEG")
-    return Stored(encoded, pixels, False, (*picture.warnings, f"encoded as {ext}"))
+    if ext == "png":
+        return Stored(encoded, picture.pixels, False, picture.warnings)
+    lossy = f"encoded as jpg, quality {JPEG_QUALITY}"
+    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, lossy))
 
 
 def _read(data: bytes, max_pixels: int, min_side: int) -> _Picture:
@@ -161,7 +164,9 @@ Check = Callable[[int, int], None]
 
 
 def _refusal(kind: str, error: Exception) -> ImageError:
-    text = " ".join(str(error).split())[:200] or type(error).__name__
+    # Details are stored: an object's address in a message would make two runs differ.
+    text = re.sub(r"<[^>]*>|0x[0-9a-f]+", "", str(error))
+    text = " ".join(text.split())[:200] or type(error).__name__
     cut = isinstance(error, EOFError) or any(word in text.lower() for word in ("truncat", "end of file", "not enough"))
     return ImageError("truncated" if cut else "unreadable", f"{kind}: {text}")
 
@@ -176,13 +181,19 @@ def _jpeg(data: bytes, check: Check) -> _Picture:
     else:
         pixels = _opencv(source, "JPEG")
         may_be_cut = not parsed.one_scan or bool((pixels[-1, -1] == 128).all())
-        if may_be_cut and not np.array_equal(_opencv(jpeg.padded(source), "JPEG"), pixels):
+        if may_be_cut and not _is_whole(source):
             raise ImageError("truncated", "JPEG: the coded data ends before the picture does")
     warnings = ("further pictures or data after the first were cut off",) if parsed.trailing else ()
     if turn != 1:
         return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
     keep = parsed.components == 3 and parsed.same_colours
     return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings)
+
+
+def _is_whole(picture: bytes) -> bool:
+    """Whether noise before EOI changes no pixel. By Pillow, which, unlike OpenCV, does not print what libjpeg says."""
+    whole, padded = (JpegImageFile(io.BytesIO(data)) for data in (picture, jpeg.padded(picture)))
+    return np.array_equal(np.asarray(whole), np.asarray(padded))
 
 
 def _png(data: bytes, check: Check) -> _Picture:

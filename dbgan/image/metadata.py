@@ -38,7 +38,7 @@ def read_allowed(data: bytes) -> dict[str, Any]:
     meta = empty_meta()
     exif = _exif(data)
     inner = _inner(exif)
-    meta["make"], meta["model"] = _text(exif.get(_MAKE)), _text(exif.get(_MODEL))
+    meta["make"], meta["model"] = printable(exif.get(_MAKE)), printable(exif.get(_MODEL))
     meta["captured_at"] = _time(inner.get(_ORIGINAL)) or _time(inner.get(_DIGITIZED))
     for name, tag in (("exposure_s", _EXPOSURE), ("iso", _ISO), ("f_number", _F_NUMBER), ("focal_mm", _FOCAL)):
         value = _number(inner.get(tag))
@@ -59,7 +59,20 @@ def device_name(make: str, model: str) -> str:
         return make or model
     if model.lower().split()[0] == make.lower().split()[0] or model.lower().startswith(make.lower()):
         return model
-    return _text(f"{make} {model}")
+    return printable(f"{make} {model}")
+
+
+def printable(value: Any) -> str:
+    """Printable text of at most 64 characters, white space folded; cut at the first NUL, as EXIF ends its strings.
+
+    Anything but text is empty. Lone surrogates (undecodable file names) are not printable and fall out.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if not isinstance(value, str):
+        return ""
+    folded = " ".join(value.partition("\x00")[0].split())
+    return "".join(c for c in folded if c.isprintable())[:MAX_TEXT].strip()
 
 
 def orientation(exif: bytes, xmp: bytes) -> int:
@@ -124,20 +137,10 @@ def _inner(exif: Image.Exif) -> dict[int, Any]:
         return {}
 
 
-def _text(value: Any) -> str:
-    """Printable text of at most 64 characters, white space folded; cut at the first NUL, as EXIF ends its strings."""
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    if not isinstance(value, str):
-        return ""
-    folded = " ".join(value.partition("\x00")[0].split())
-    return "".join(c for c in folded if c.isprintable())[:MAX_TEXT].strip()
-
-
 def _time(value: Any) -> str:
     """`2020:01:31 12:00:00` as `2020-01-31T12:00:00`; empty when it is not a time."""
     try:
-        return datetime.datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S").isoformat()
+        return datetime.datetime.strptime(printable(value), "%Y:%m:%d %H:%M:%S").isoformat()
     except ValueError:
         return ""
 

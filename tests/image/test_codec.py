@@ -153,7 +153,7 @@ def test_a_rotated_jpeg_is_encoded_upright() -> None:
     data = saved(Image.fromarray(PICTURE), "JPEG", quality=95, exif=exif_with(6))
     stored = codec.store(data, "jpg")
     assert not stored.kept
-    assert stored.warnings == ("rotated upright", "encoded as jpg")
+    assert stored.warnings == ("rotated upright", "encoded as jpg, quality 98")
     assert stored.pixels.shape == (80, 48, 3)
     assert np.array_equal(codec.decode(stored.data), stored.pixels)
     assert np.abs(stored.pixels.astype(int) - codec.decode(data)).mean() < 2

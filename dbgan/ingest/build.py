@@ -1,0 +1,173 @@
+"""The builder of ingest: read a frame's files, keep or encode its pictures, take the allow-listed metadata, measure."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dbgan.corpus.layout import EncodedSample, Plan, Reject, origin_digest, pixel_digest
+from dbgan.errors import DbganError, ImageError
+from dbgan.files import write_json
+from dbgan.image import quality
+from dbgan.image.codec import Stored, sniff, store
+from dbgan.image.metadata import read_allowed
+from dbgan.ingest.digests import FileState
+
+NAME = "ingest"
+REVISION = 1
+"""Raise by hand when the same inputs and parameters give other bytes than before."""
+
+_FORMATS = {
+    "jpeg": {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"},
+    "png": {".png", ".apng"},
+    "tiff": {".tif", ".tiff"},
+    "ppm": {".pbm", ".pgm", ".ppm", ".pnm"},
+    "heif": {".heic", ".heif", ".hif"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sample of a plan: key, (field, path below the root) pairs, the files' states, device (None: EXIF decides)."""
+
+    key: str
+    paths: tuple[tuple[str, str], ...]
+    states: tuple[FileState, ...]
+    device: str | None
+
+    @property
+    def origin(self) -> str:
+        """Digest of the blurry (or only) file's path."""
+        return origin_digest(self.paths[0][1])
+
+
+@dataclass(frozen=True, slots=True)
+class IngestBuilder:
+    """See `engine.Builder`.
+
+    Attributes:
+        root: absolute raw folder. ext: file type of every image.
+        max_pixels, min_side, measured: as in `IngestParams` (`measured` is its `quality`).
+        threads: pictures worked on at a time. It never changes bytes.
+        warnings: absolute folder for what a person may want to know of each shard, or empty; not part of the corpus.
+    """
+
+    root: str
+    ext: str
+    max_pixels: int
+    min_side: int
+    measured: bool
+    threads: int = 1
+    warnings: str = ""
+
+    @property
+    def name(self) -> str:
+        """Part of every recipe."""
+        return NAME
+
+    @property
+    def revision(self) -> int:
+        """The REVISION integer."""
+        return REVISION
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The code that decides a shard's bytes."""
+        return (
+            "dbgan.image",
+            "dbgan.ingest.build",
+            "dbgan.corpus.write",
+            "dbgan.corpus.layout",
+            "dbgan.corpus.columns",
+        )
+
+    def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
+        """The function that makes a shard's samples, in the order of the plan."""
+        return self._build
+
+    def _build(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
+        said: dict[str, list[str]] = {}
+        for item, (result, warnings) in zip(plan.items, self._in_order(plan.items), strict=True):
+            if warnings:
+                said[item.key] = warnings
+            yield result
+        if self.warnings:
+            write_json(Path(self.warnings) / f"{plan.shard}.json", said)
+
+    def _in_order(self, items: Iterable[Item]) -> Iterator[tuple[EncodedSample | Reject, list[str]]]:
+        """Results in the order of items, with at most two per thread in memory."""
+        if self.threads == 1:
+            yield from map(self._sample, items)
+            return
+        waiting: deque[Future[tuple[EncodedSample | Reject, list[str]]]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                for item in items:
+                    waiting.append(pool.submit(self._sample, item))
+                    if len(waiting) >= 2 * self.threads:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for left in waiting:
+                    left.cancel()
+
+    def _sample(self, item: Item) -> tuple[EncodedSample | Reject, list[str]]:
+        sequence, _, frame = item.key.partition("/")
+        stored: dict[str, Stored] = {}
+        warnings: list[str] = []
+        meta: dict[str, Any] = {}
+        for (which, path), state in zip(item.paths, item.states, strict=True):
+            data = self._read(path, state)
+            try:
+                stored[which] = store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side)
+            except ImageError as error:
+                return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence), []
+            meta = meta or read_allowed(data)
+            warnings += [f"{which}: {text}" for text in (*_wrong_extension(path, data), *stored[which].warnings)]
+        sizes = {which: picture.pixels.shape for which, picture in stored.items()}
+        if len(set(sizes.values())) > 1:
+            said = ", ".join(f"{which} {width}x{height} px" for which, (height, width, _) in sizes.items())
+            return Reject(item.origin, "pair_size_mismatch", said, sequence), []
+        height, width, _ = next(iter(sizes.values()))
+        meta |= {"key": item.key, "sequence": sequence, "frame": frame, "width": width, "height": height}
+        meta["origin"] = item.origin
+        if item.device is not None:
+            meta["device"] = item.device
+        fields = {which: picture.data for which, picture in stored.items()}
+        return EncodedSample(item.key, fields, meta, self._columns(stored)), warnings
+
+    def _columns(self, stored: dict[str, Stored]) -> dict[str, Any]:
+        columns: dict[str, Any] = {f"{w}_pixels_sha256": pixel_digest(p.pixels) for w, p in stored.items()}
+        if self.measured:
+            for which, picture in stored.items():
+                columns |= {f"{which}_{name}": value for name, value in quality.measure(picture.pixels).items()}
+            if len(stored) == 2:
+                columns["pair_psnr"] = quality.pair_psnr(stored["blur"].pixels, stored["sharp"].pixels)
+        return columns
+
+    def _read(self, path: str, state: FileState) -> bytes:
+        """The file's bytes; an error where it is no longer the file whose digest is in the recipe."""
+        full = Path(self.root) / path
+        try:
+            with full.open("rb") as handle:
+                status = os.fstat(handle.fileno())
+                data = handle.read()
+        except OSError as error:
+            raise DbganError(f"{full}: cannot be read any more ({error.strerror}).\n{_AGAIN}") from None
+        if (status.st_size, status.st_mtime_ns, len(data)) != (state.size, state.mtime_ns, state.size):
+            raise DbganError(f"{full}: changed while the source was being read.\n{_AGAIN}")
+        return data
+
+
+_AGAIN = "Next: run the same command again; it plans anew and builds what changed."
+
+
+def _wrong_extension(path: str, data: bytes) -> list[str]:
+    kind, suffix = sniff(data), PurePosixPath(path).suffix.lower()
+    return [] if suffix in _FORMATS.get(kind, {f".{kind}"}) else [f"wrong_extension: {suffix or 'none'} holds {kind}"]

@@ -1,0 +1,42 @@
+"""Layout `captures`: any tree of photos. Sequence = folder, frame = file stem; blurry pictures without a sharp twin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from dbgan.corpus.layout import Kind
+from dbgan.ingest.scan import ROOT_SEQUENCE, Frame, Scan, device_of, is_picture, walk
+from dbgan.params import IngestParams
+
+KIND: Kind = "blurry"
+EXPECTED = "photos (JPEG, PNG, HEIC, TIFF, WebP, ...) in any folders"
+
+
+def scan(root: Path, params: IngestParams) -> Scan:
+    """One frame per file whose extension promises a picture; files of the same stem get their extension as suffix.
+
+    Other files (text, video, camera raw) are ignored and counted: their names never promised a picture to us.
+    """
+    tree = walk(root)
+    pictures = [path for path in tree.files if is_picture(path)]
+    stems = Counter(str(PurePosixPath(path).with_suffix("")) for path in pictures)
+    frames = []
+    for path in pictures:
+        pure = PurePosixPath(path)
+        twin = stems[str(pure.with_suffix(""))] > 1
+        folder = str(pure.parent)
+        frames.append(
+            Frame(
+                sequence=ROOT_SEQUENCE if folder == "." else folder,
+                frame=f"{pure.stem}-{pure.suffix[1:]}" if twin else pure.stem,
+                paths={"blur": path},
+                device=device_of(path, params.device),
+            )
+        )
+    return Scan(frames, tree.rejects, tree.ignored + len(tree.files) - len(pictures))
+
+
+def detect(root: Path) -> bool:
+    """Whether there is any picture below `root`."""
+    return any(map(is_picture, walk(root).files))

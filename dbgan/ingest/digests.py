@@ -1,0 +1,121 @@
+"""The input-digest cache: sha256 of files by path, size and time of change, in `.dbgan/digests.sqlite`.
+
+Planning a million known files must not read them again. The cache may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from dbgan import files
+from dbgan.progress import progress
+
+RACY_NS = 2_000_000_000
+"""A file changed less than 2 s ago may change again within its clock's tick: its digest is not remembered."""
+
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as planned: size in bytes, time of change in ns, hex sha256."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class DigestCache:
+    """Use as a context manager; what was hashed is kept even when the process is killed in between."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or files.state_dir() / "digests.sqlite"
+
+    def __enter__(self) -> DigestCache:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            # A damaged cache proves nothing and costs only time: start over.
+            self._path.unlink(missing_ok=True)
+            self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.commit()
+        self._database.close()
+
+    def states(self, root: Path, relative: Iterable[str], label: str) -> dict[str, FileState | OSError]:
+        """State of every file `root / path`; an `OSError` for those that cannot be read.
+
+        Args:
+            root: absolute folder. relative: paths below it. label: what the progress line says.
+        """
+        known = self._known(root)
+        found: dict[str, FileState | OSError] = {}
+        missing: list[str] = []
+        for path in relative:
+            try:
+                status = os.stat(root / path)
+            except OSError as error:
+                found[path] = error
+                continue
+            state = known.get(os.fsencode(root / path))
+            readable = os.access(root / path, os.R_OK)
+            if state and readable and (state.size, state.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                found[path] = state
+            else:
+                missing.append(path)
+        return found | self._hash(root, missing, label)
+
+    def _open(self) -> None:
+        self._database = sqlite3.connect(self._path, timeout=60)
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS digests (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) "
+            "WITHOUT ROWID"
+        )
+
+    def _known(self, root: Path) -> dict[bytes, FileState]:
+        """All remembered files below `root`, in one query."""
+        prefix = os.fsencode(root).rstrip(b"/")
+        rows = self._database.execute(
+            "SELECT path, size, mtime_ns, sha256 FROM digests WHERE path > ? AND path < ?",
+            (prefix + b"/", prefix + b"0"),
+        )
+        return {path: FileState(*state) for path, *state in rows}
+
+    def _hash(self, root: Path, missing: list[str], label: str) -> dict[str, FileState | OSError]:
+        if not missing:
+            return {}
+        found: dict[str, FileState | OSError] = {}
+        fresh: list[tuple[bytes, int, int, str]] = []
+        with progress(label, len(missing)) as bar, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for path, state in zip(missing, pool.map(lambda p: _state(root / p), missing), strict=True):
+                found[path] = state
+                bar.advance()
+                if isinstance(state, FileState) and time.time_ns() - state.mtime_ns > RACY_NS:
+                    fresh.append((os.fsencode(root / path), state.size, state.mtime_ns, state.sha256))
+                if len(fresh) >= _BATCH:
+                    self._remember(fresh)
+                    fresh = []
+        self._remember(fresh)
+        return found
+
+    def _remember(self, rows: list[tuple[bytes, int, int, str]]) -> None:
+        self._database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
+        self._database.commit()
+
+
+def _state(path: Path) -> FileState | OSError:
+    try:
+        status = path.stat()
+        return FileState(status.st_size, status.st_mtime_ns, files.sha256_file(path))
+    except OSError as error:
+        return error

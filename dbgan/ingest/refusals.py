@@ -1,0 +1,59 @@
+"""What a person reads after an ingest: what was ignored, warned of and refused, by name. Names stay on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from dbgan import files
+from dbgan.errors import DbganError
+
+MOST_LISTED = 20
+
+
+def origins_path(name: str) -> Path:
+    """`.dbgan/origins/NAME.json`: digest -> path, for the owner; never part of a corpus."""
+    return files.state_dir() / "origins" / f"{name}.json"
+
+
+def save_origins(name: str, origins: dict[str, str]) -> None:
+    """Remember which path each origin digest stands for."""
+    # ensure_ascii: names that are no valid Unicode survive as escaped surrogates
+    files.write_bytes(origins_path(name), json.dumps(origins, indent=0, sort_keys=True).encode())
+
+
+def say_warnings(name: str, folder: Path, shards: set[str]) -> None:
+    """One line per kind of warning, with its count; forgets those of shards that are gone."""
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.json")):
+        if path.stem not in shards:
+            path.unlink()
+            continue
+        for texts in json.loads(path.read_bytes()).values():
+            counts.update(text.split(": ", 1)[1] for text in texts)
+    for text, count in sorted(counts.items()):
+        print(f"{name}: {count} x {text}", flush=True)
+
+
+def check_rejects(name: str, out: Path, origins: dict[str, str], samples: int, limit: float) -> None:
+    """List what was refused; raise `DbganError` when it is more than the share `limit` of all inputs."""
+    import pyarrow.parquet as pq  # needed only where something was refused
+
+    rows = pq.read_table(out / "rejects.parquet").to_pylist()
+    named = sorted((origins.get(row["origin"], row["origin"]), row["reason"], row["detail"]) for row in rows)
+    total = samples + len(rows)
+    share = len(rows) / total
+    for path, reason, detail in named[:MOST_LISTED]:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        print(f"{name}: refused {shown} ({reason}: {detail})", flush=True)
+    if len(rows) > MOST_LISTED:
+        print(f"{name}: ... and {len(rows) - MOST_LISTED} more, all in {out / 'rejects.parquet'}", flush=True)
+    if share > limit:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(Counter(r["reason"] for r in rows).items()))
+        raise DbganError(
+            f"{out}: {len(rows)} of {total} inputs were refused ({reasons}), over the limit of {limit:.3g} "
+            f"(max_reject_fraction; found {share:.3g}).\n"
+            f"They are listed in rejects.parquet; {origins_path(name)} says which file each digest is.\n"
+            f"Next: look at `dbgan corpus info {out}`, then mend or remove the files, or raise max_reject_fraction."
+        )

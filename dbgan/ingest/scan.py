@@ -1,0 +1,178 @@
+"""Walk a raw folder and say what is in it: the frames of a layout, and every file that cannot be used, with a reason.
+
+A scan reads names, never contents; everything is sorted, so that it depends on the folder's content alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from dbgan.image.metadata import printable
+
+PICTURES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".heic", ".heif", ".hif", ".avif", ".webp"),
+        *(".tif", ".tiff", ".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm"),
+    }
+)
+"""Extensions that promise a picture (in lower case). Other files are ignored and counted: raw formats, text, video."""
+
+LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+"""What desktops leave behind. `._*` (AppleDouble) and `__MACOSX` go with them."""
+
+ROOT_SEQUENCE = "root"
+"""Sequence of files that lie directly below the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One sample to be. `sequence` and `frame` are names as found (not yet key parts).
+
+    Attributes:
+        paths: image field -> path relative to the root, with `/`.
+        device: name of the device, or None where EXIF decides.
+    """
+
+    sequence: str
+    frame: str
+    paths: dict[str, str]
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A file that belongs to no frame although it should; `reason` is one of `layout.REJECT_REASONS`."""
+
+    path: str
+    reason: str
+    detail: str
+    sequence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a layout finds: frames, refused files, and how many files were none of its business."""
+
+    frames: list[Frame]
+    rejects: list[RejectedFile]
+    ignored: int
+
+
+@dataclass(slots=True)
+class Tree:
+    """All usable files of a folder, relative to it and sorted; refused files; the number of ignored ones."""
+
+    files: list[str] = field(default_factory=list)
+    rejects: list[RejectedFile] = field(default_factory=list)
+    ignored: int = 0
+
+
+def is_picture(path: str) -> bool:
+    """Whether the extension promises a picture."""
+    return PurePosixPath(path).suffix.lower() in PICTURES
+
+
+def walk(root: Path) -> Tree:
+    """Files below `root`, without litter and hidden ones.
+
+    Links are followed when they stay inside the root and lead to files; those that leave it are refused
+    (`outside_root`), links to folders inside are ignored, since what is in them is found where it lies. What is no
+    regular file, or cannot be listed, is `unreadable`.
+    """
+    tree = Tree()
+    _walk(root, "", Path(os.path.realpath(root)), tree)
+    tree.files.sort()
+    return tree
+
+
+def _walk(folder: Path, prefix: str, real_root: Path, tree: Tree) -> None:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        tree.rejects.append(RejectedFile(prefix.rstrip("/"), "unreadable", f"folder: {error.strerror}"))
+        return
+    for entry in entries:
+        path = prefix + entry.name
+        lower = entry.name.lower()
+        if lower.startswith(".") or lower in LITTER or entry.name == "__MACOSX":
+            tree.ignored += 1
+        elif entry.is_symlink():
+            _link(entry, path, real_root, tree)
+        elif entry.is_dir(follow_symlinks=False):
+            _walk(Path(entry.path), path + "/", real_root, tree)
+        elif entry.is_file(follow_symlinks=False):
+            tree.files.append(path)
+        elif is_picture(path):
+            # Never opened: reading a pipe would wait for ever.
+            tree.rejects.append(RejectedFile(path, "unreadable", "not a regular file"))
+        else:
+            tree.ignored += 1
+
+
+def _link(entry: os.DirEntry[str], path: str, real_root: Path, tree: Tree) -> None:
+    target = Path(os.path.realpath(entry.path))
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        mode = 0
+    if not stat.S_ISDIR(mode) and not is_picture(path):
+        tree.ignored += 1
+    elif not target.is_relative_to(real_root):
+        tree.rejects.append(RejectedFile(path, "outside_root", "a link that leaves the source's folder"))
+    elif stat.S_ISREG(mode):
+        tree.files.append(path)
+    elif stat.S_ISDIR(mode):
+        tree.ignored += 1
+    else:
+        tree.rejects.append(RejectedFile(path, "unreadable", "a link to nothing that can be read"))
+
+
+def device_of(path: str, device: str | dict[str, str]) -> str | None:
+    """Device of a file by the parameter `device`; None means that its EXIF decides.
+
+    Args:
+        path: relative to the root.
+        device: `exif`, `folder` (the top folder's name), a name for all, or {glob: name}: the first glob that matches
+            the whole relative path (`*` matches `/` too); without a match EXIF decides.
+    """
+    if isinstance(device, dict):
+        return next((printable(name) for glob, name in device.items() if fnmatchcase(path, glob)), None)
+    if device == "exif":
+        return None
+    if device == "folder":
+        top, slash, _ = path.partition("/")
+        return printable(top) if slash else ""
+    return printable(device)
+
+
+def pair_up(
+    found: dict[str, dict[tuple[str, str], list[str]]], device: str | dict[str, str]
+) -> Iterator[Frame | RejectedFile]:
+    """Frames from blurry and sharp files of the same (sequence, frame), and a reject for each file without a twin.
+
+    Args:
+        found: image field -> (sequence, frame) -> paths; of several, the first in order is taken.
+        device: as in `device_of`, on the blurry file's path.
+    """
+    names = sorted({name for by_name in found.values() for name in by_name})
+    for sequence, frame in names:
+        paths: dict[str, str] = {}
+        for which, by_name in found.items():
+            same = sorted(by_name.get((sequence, frame), []))
+            if same:
+                paths[which] = same[0]
+            for path in same[1:]:
+                yield RejectedFile(
+                    path, "duplicate_key", f"{which}: another file has this sequence and frame", sequence
+                )
+        if len(paths) == len(found):
+            yield Frame(sequence, frame, paths, device_of(paths["blur"], device))
+            continue
+        missing = next(which for which in found if which not in paths)
+        for path in paths.values():
+            yield RejectedFile(path, "pair_missing", f"no {missing} file with this sequence and frame", sequence)
