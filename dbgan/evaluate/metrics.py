@@ -103,20 +103,23 @@ def _blur_volume(volume: Tensor) -> Tensor:
     Along the channels the window is longer than the axis: replicating the first and last channel beyond it makes the
     blur a 3x3 matrix.
     """
-    mixed = torch.einsum("ij,jhw->ihw", _channel_mixing(volume.shape[0]).to(volume), volume)
+    mixed = torch.zeros_like(volume)
+    for into, row in enumerate(_channel_mixing(volume.shape[0])):
+        for channel, weight in enumerate(row):
+            mixed[into].add_(volume[channel], alpha=weight)
     reach = WINDOW // 2
     padded = F.pad(mixed[None], (reach, reach, reach, reach), mode="replicate")[0]
     return _blur_axis(_blur_axis(padded, 1), 2)
 
 
 @functools.cache
-def _channel_mixing(channels: int) -> Tensor:
-    """(channels, channels): weight of channel j in the blurred channel i, channels beyond the ends replicated."""
-    mixing = torch.zeros(channels, channels, dtype=torch.float64)
+def _channel_mixing(channels: int) -> tuple[tuple[float, ...], ...]:
+    """[i][j]: weight of channel j in the blurred channel i, the first and last channel replicated beyond the ends."""
+    mixing = [[0.0] * channels for _ in range(channels)]
     for i in range(channels):
         for offset, weight in enumerate(gaussian(), start=-(WINDOW // 2)):
-            mixing[i, min(max(i + offset, 0), channels - 1)] += weight
-    return mixing
+            mixing[i][min(max(i + offset, 0), channels - 1)] += weight
+    return tuple(map(tuple, mixing))
 
 
 def _blur_axis(values: Tensor, axis: int) -> Tensor:

@@ -140,6 +140,8 @@ class Generator(nn.Module):
         if z is not None:
             maps = z.to(image.dtype)[:, :, None, None].expand(-1, -1, *image.shape[-2:])
             entering = torch.cat((image, maps), dim=1)
+            if image.is_contiguous(memory_format=torch.channels_last):
+                entering = entering.contiguous(memory_format=torch.channels_last)  # cat with an expanded map loses it
         features = first = self.head(entering)
         for index, block in enumerate(self.blocks):
             seen = features + self.inject[index](z)[:, :, None, None] if self.inject else features

@@ -5,8 +5,8 @@ discriminator" (ICLR 2019). Eqs. 7 and 8 as printed are the discriminator's loss
 learns to be caught. The generator gets the swapped form here; docs/paper.md has the numbers.
 
 Whose gradient: in a discriminator loss the caller passes logits of detached fakes, D(G(x).detach()). In the
-relativistic generator loss the real logits may be detached: they hold no gradient for G, which is reached through the fake
-logits alone, in E[C(fake)] as well. All are computed in float32, whatever precision the logits have.
+relativistic generator loss the real logits may be detached: they hold no gradient for G, which is reached through
+the fake logits alone, in E[C(fake)] as well. All are computed in float32, whatever precision the logits have.
 """
 
 from __future__ import annotations
