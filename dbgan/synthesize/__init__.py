@@ -1,0 +1,22 @@
+"""Sharp corpora and a blur -> a corpus of blurry/sharp pairs with lineage; the trained BGAN as a blur.
+
+Names are imported on first use, so that `import dbgan.synthesize` does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbgan.synthesize.learned import BganBlur as BganBlur
+    from dbgan.synthesize.pairs import blur_corpus as blur_corpus
+    from dbgan.synthesize.pairs import synthesize as synthesize
+
+_HOMES = {"BganBlur": "learned", "blur_corpus": "pairs", "synthesize": "pairs"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

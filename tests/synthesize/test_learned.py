@@ -1,0 +1,100 @@
+"""BGAN as a blur: noise, tiles, rounding, and what happens to its weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dbgan.errors import DbganError
+from dbgan.networks import generator, load_weights, save_weights
+from dbgan.synthesize import BganBlur
+from dbgan.synthesize.learned import draw_noise
+from tests.synthesize.tiny import sharp_frame
+
+
+@pytest.fixture
+def weights(models: Path) -> Path:
+    return models / "bgan/g/weights.safetensors"
+
+
+def test_noise_is_a_function_of_seed_key_and_variant_alone() -> None:
+    first = draw_noise(7, "street/001", 0)
+    draw_noise(7, "street/002", 0)
+    assert draw_noise(7, "street/001", 0) == first
+    others = [draw_noise(8, "street/001", 0), draw_noise(7, "street/002", 0), draw_noise(7, "street/001", 1)]
+    assert len({first, *others}) == 4
+
+
+def test_noise_is_standard_normal_and_survives_float32() -> None:
+    z = np.array([draw_noise(0, f"s/{n}", n % 3) for n in range(5000)])
+    assert z.shape == (5000, 4)
+    assert np.abs(z.mean(axis=0)).max() < 0.05
+    assert np.abs(np.cov(z.T) - np.eye(4)).max() < 0.06
+    assert np.array_equal(z, z.astype(np.float32).astype(np.float64))
+
+
+def test_the_blur_is_the_generators_output_rounded(weights: Path) -> None:
+    sharp = sharp_frame("a/1")
+    blurry, record = BganBlur(weights)(sharp, seed=1, key="a/1", variant=2)
+    network = load_weights(weights).double()
+    image = torch.from_numpy(sharp.transpose(2, 0, 1)[None] / 255.0)
+    with torch.no_grad():
+        expected = network(image, torch.tensor([draw_noise(1, "a/1", 2)], dtype=torch.float64))
+    expected = expected.clamp(0, 1).numpy()[0].transpose(1, 2, 0) * 255
+    assert np.abs(blurry - expected).max() < 0.501  # nearest level, up to float32's rounding
+    assert record.noise == draw_noise(1, "a/1", 2)
+    assert record.method == "bgan"
+
+
+def test_variants_differ_and_one_is_the_same_again(weights: Path) -> None:
+    sharp, blur = sharp_frame("a/1"), BganBlur(weights)
+    first, again, other = (blur(sharp, seed=1, key="a/1", variant=v)[0] for v in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_tiles_equal_the_whole_picture(weights: Path) -> None:
+    sharp = np.tile(sharp_frame("a/1"), (4, 4, 1))
+    z = draw_noise(0, "a/1", 0)
+    assert np.array_equal(BganBlur(weights, tile=64).blur(sharp, z), BganBlur(weights, tile=4096).blur(sharp, z))
+
+
+def test_what_shapes_the_picture_is_described(weights: Path, tmp_path: Path) -> None:
+    described = BganBlur(weights).describe()
+    assert BganBlur(weights, tile=64).describe() != described
+    assert BganBlur(weights, precision="bf16").describe() != described
+    save_weights(tmp_path / "other.safetensors", generator("bgan", blocks=1, width=8, seed=4))
+    assert BganBlur(tmp_path / "other.safetensors").describe() != described
+    (tmp_path / "moved.safetensors").write_bytes(weights.read_bytes())
+    assert BganBlur(tmp_path / "moved.safetensors").describe() == described
+
+
+def test_a_used_blur_is_pickled_without_its_network(weights: Path) -> None:
+    sharp, blur = sharp_frame("a/1"), BganBlur(weights)
+    before, _ = blur(sharp, seed=1, key="a/1", variant=0)
+    data = pickle.dumps(blur)
+    assert len(data) < 1000
+    after, _ = pickle.loads(data)(sharp, seed=1, key="a/1", variant=0)
+    assert np.array_equal(before, after)
+
+
+def test_weights_that_change_under_way_are_refused(weights: Path) -> None:
+    blur = BganBlur(weights)
+    save_weights(weights, generator("bgan", blocks=1, width=8, seed=4))
+    with pytest.raises(DbganError, match="it changed during the build"):
+        blur(sharp_frame("a/1"), seed=1, key="a/1", variant=0)
+
+
+def test_a_deblurring_generator_is_refused(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", generator("dbgan", blocks=1, width=8))
+    with pytest.raises(DbganError, match="expected the weights of a bgan generator"):
+        BganBlur(tmp_path / "w.safetensors")(sharp_frame("a/1"), seed=1, key="a/1", variant=0)
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DbganError, match=r"w\.safetensors: no such weight file"):
+        BganBlur(tmp_path / "w.safetensors")

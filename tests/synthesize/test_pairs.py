@@ -1,0 +1,220 @@
+"""Synthetic corpora: the same bytes however they are made, lineage of every pair, only train frames."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dbgan.corpus import Corpus
+from dbgan.errors import CorpusError, DbganError, ParamsError
+from dbgan.image.codec import decode
+from dbgan.image.quality import measure, pair_psnr
+from dbgan.params import SynthesizeParams
+from dbgan.recipe import version
+from dbgan.synthesize import blur_corpus, synthesize
+from dbgan.synthesize.learned import BganBlur, draw_noise
+from tests.conftest import PROJECT
+from tests.synthesize.conftest import FRAMES
+from tests.synthesize.tiny import contents, make_source, make_toy, sharp_frame
+
+GOLDEN_PIXELS = "04b0e4947ccfcd19d0dbcd1a9d6279888bc6bc6ef1ee96752625ac13d6382004"
+GOLDEN_TAR = {"5.0.0.93": "d9a7b9d8db12e88988d727f45dbf2d10e9b7e9315a3d6a9f8095453f91deb03f"}
+
+
+def bgan_params(**changes: object) -> SynthesizeParams:
+    values = {"sharp": ["city"], "generator": "g", "variants": 2, "shard_samples": 2, "threads": 1, **changes}
+    return SynthesizeParams.model_validate(values)
+
+
+def shards(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.glob("*.tar")}
+
+
+def test_every_pair_says_what_made_it(datasets: Path, models: Path, tmp_path: Path) -> None:
+    synthesize("syn", bgan_params(seed=9), datasets, models, tmp_path / "syn")
+    weights = models / "bgan/g/weights.safetensors"
+    blur = BganBlur(weights)
+    corpus, source = Corpus.open(tmp_path / "syn"), Corpus.open(datasets / "train/city")
+    table = corpus.table().set_index("key")
+    assert len(corpus) == 2 * 7
+    for sample in corpus:
+        meta, row = sample.meta, table.loc[sample.key]
+        assert meta["source_corpus"] == row["source_corpus"] == "city"
+        assert sample.key == f"{meta['source_key']}-v{meta['variant']}"
+        assert meta["method"] == row["method"] == "bgan"
+        assert meta["generator"] == row["generator"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert meta["noise"] == list(row["noise"]) == list(draw_noise(9, meta["source_key"], meta["variant"]))
+        assert json.loads(meta["parameters"]) == {"precision": "fp32", "tile": 512}
+        assert (meta["device"], meta["exposure_s"], meta["has_exposure_s"]) == ("Acme P1", 0.125, True)
+        again = blur.blur(sharp_frame(meta["source_key"]), tuple(meta["noise"]))
+        assert np.array_equal(sample.images["blur"], again)
+        assert corpus.encoded(sample.key, "sharp") == source.encoded(meta["source_key"], "sharp")
+
+
+def test_the_manifest_measures_both_pictures(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "toy")
+    corpus = Corpus.open(tmp_path / "toy")
+    table = corpus.table().set_index("key")
+    for sample in corpus:
+        row = table.loc[sample.key]
+        assert row["pair_psnr"] == pair_psnr(sample.images["blur"], sample.images["sharp"])
+        for field in ("blur", "sharp"):
+            assert {name: row[f"{field}_{name}"] for name in measure(sample.images[field])} == measure(
+                sample.images[field]
+            )
+    assert corpus.verify() == []
+
+
+def test_only_kept_train_frames_are_blurred(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "toy")
+    used = set(Corpus.open(tmp_path / "toy").table(["source_key"])["source_key"])
+    assert used == {f"{s}/{f}" for s in ("street", "park") for f in FRAMES[s] if not f.startswith("drop")}
+
+
+@pytest.mark.slow
+def test_two_ray_workers_and_one_process_make_the_same_bytes(datasets: Path, models: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    synthesize("syn", bgan_params(), datasets, models, tmp_path / "serial")
+    synthesize("syn", bgan_params(workers=1), datasets, models, tmp_path / "ray", workers=2)
+    assert contents(tmp_path / "serial") == contents(tmp_path / "ray")
+
+
+def test_a_second_run_builds_nothing_and_rewrites_nothing(datasets: Path, models: Path, tmp_path: Path) -> None:
+    first = synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    before = shards(tmp_path / "syn")
+    second = synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    assert (second.built, second.reused, second.removed) == (0, first.built, 0)
+    assert shards(tmp_path / "syn") == before
+
+
+def test_one_more_variant_keeps_every_other_shard(datasets: Path, models: Path, tmp_path: Path) -> None:
+    first = synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    before = shards(tmp_path / "syn")
+    more = synthesize("syn", bgan_params(variants=3), datasets, models, tmp_path / "syn")
+    assert (more.built, more.reused) == (first.built // 2, first.built)
+    assert before.items() <= shards(tmp_path / "syn").items()
+    synthesize("syn", bgan_params(variants=3), datasets, models, tmp_path / "fresh")
+    assert contents(tmp_path / "syn") == contents(tmp_path / "fresh")
+
+
+def test_new_weights_make_every_shard_new(datasets: Path, models: Path, tmp_path: Path) -> None:
+    from dbgan.networks import generator, save_weights
+
+    first = synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    save_weights(models / "bgan/g/weights.safetensors", generator("bgan", blocks=1, width=8, seed=4))
+    again = synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    assert (again.built, again.reused) == (first.built, 0)
+
+
+def test_killed_and_run_again_gives_the_bytes_of_an_undisturbed_run(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "undisturbed")
+    out = tmp_path / "killed"
+    code = f"""
+from pathlib import Path
+from tests.synthesize.tiny import make_toy
+make_toy(Path({str(datasets)!r}), Path({str(out)!r}), pause_s=0.2)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=dict(os.environ)) as process:
+        deadline = time.monotonic() + 60
+        while len(list((out / ".receipts").glob("*.json"))) < 2:
+            assert process.poll() is None, "the build ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert not (out / "corpus.json").exists()
+    report = make_toy(datasets, out)
+    assert report.reused >= 2
+    assert report.built >= 1
+    assert contents(out) == contents(tmp_path / "undisturbed")
+
+
+def test_golden_pixels_of_a_shard(datasets: Path, tmp_path: Path) -> None:
+    """What a shard holds, whatever library encoded it: if this changes, REVISION of dbgan/synthesize/build.py must."""
+    make_toy(datasets, tmp_path / "toy")
+    digest = hashlib.sha256()
+    with tarfile.open(tmp_path / "toy/park-v1-000.tar") as tar:
+        for member in tar:
+            data = tar.extractfile(member).read()  # type: ignore[union-attr]
+            digest.update(member.name.encode() + (decode(data).tobytes() if member.name.endswith("png") else data))
+    assert digest.hexdigest() == GOLDEN_PIXELS
+
+
+def test_golden_bytes_of_a_shard(datasets: Path, tmp_path: Path) -> None:
+    """The tar itself, where the PNG encoder is one whose bytes are known."""
+    opencv = version("opencv-python-headless")
+    if opencv not in GOLDEN_TAR:
+        pytest.skip(f"PNG bytes of OpenCV {opencv} are not recorded")
+    make_toy(datasets, tmp_path / "toy")
+    tar = (tmp_path / "toy/park-v1-000.tar").read_bytes()
+    assert hashlib.sha256(tar).hexdigest() == GOLDEN_TAR[opencv]
+    with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
+        assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in opened} == {(0, 0, 0, "", "", 0o444)}
+
+
+def test_two_sources_with_the_same_sequence_share_a_corpus(datasets: Path, tmp_path: Path) -> None:
+    make_source(datasets, "town", {"street": ["001"]})
+    make_toy(datasets, tmp_path / "toy", sharp=["city", "town"])
+    corpus = Corpus.open(tmp_path / "toy")
+    table = corpus.table(["key", "source_corpus", "source_key"])
+    assert list(table[table["source_corpus"] == "town"]["key"]) == ["town-street/001-v0", "town-street/001-v1"]
+    assert corpus.verify() == []
+
+
+def test_a_jpeg_corpus_of_png_frames_measures_what_readers_see(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "toy", image="jpg")
+    corpus = Corpus.open(tmp_path / "toy")
+    assert corpus.header.ext == "jpg"
+    sample = corpus[0]
+    assert corpus.table(["pair_psnr"])["pair_psnr"][0] == pair_psnr(sample.images["blur"], sample.images["sharp"])
+    assert corpus.verify() == []
+
+
+def test_worker_count_and_folders_are_not_recorded(datasets: Path, models: Path, tmp_path: Path) -> None:
+    synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    text = (tmp_path / "syn/corpus.json").read_text()
+    assert "workers" not in text
+    assert str(tmp_path) not in text
+    assert json.loads(text)["device_class"]["threads"] == 1
+
+
+def test_blur_corpus_takes_the_whole_corpus(datasets: Path, tmp_path: Path) -> None:
+    report = blur_corpus(datasets / "train/city", tmp_path / "out", model="kernel", variants=2, seed=4)
+    assert report.samples == 2 * sum(map(len, FRAMES.values()))
+    corpus = Corpus.open(tmp_path / "out")
+    assert set(corpus.table(["method"])["method"]) == {"kernel"}
+    assert set(corpus.table(["generator"])["generator"]) == {""}
+    assert corpus.verify() == []
+
+
+def test_blur_corpus_with_weights_names_them_by_digest(datasets: Path, models: Path, tmp_path: Path) -> None:
+    weights = models / "bgan/g/weights.safetensors"
+    blur_corpus(datasets / "train/city", tmp_path / "out", weights=weights)
+    header = Corpus.open(tmp_path / "out").header
+    assert header.params["generator"] == f"sha256-{hashlib.sha256(weights.read_bytes()).hexdigest()}"
+
+
+def test_wrong_uses_are_explained(datasets: Path, models: Path, tmp_path: Path) -> None:
+    city, out = datasets / "train/city", tmp_path / "out"
+    weights = models / "bgan/g/weights.safetensors"
+    with pytest.raises(ParamsError, match="needs the weights"):
+        blur_corpus(city, out, model="bgan")
+    with pytest.raises(ParamsError, match="takes no weights"):
+        blur_corpus(city, out, model="kernel", weights=weights)
+    with pytest.raises(ParamsError, match="use bgan or kernel"):
+        blur_corpus(city, out, model="average")
+    with pytest.raises(CorpusError, match="expected a corpus"):
+        blur_corpus(tmp_path, out, model="kernel")
+    with pytest.raises(DbganError, match="no such weight file"):
+        synthesize("syn", bgan_params(generator="absent"), datasets, models, out)
+    assert not out.exists()
