@@ -83,5 +83,7 @@ def scene(seed: int, height: int = 96, width: int = 128) -> NDArray[np.uint8]:
 def moved(picture: NDArray[np.uint8], length: int, horizontal: bool = True) -> NDArray[np.uint8]:
     """The mean of `length` copies shifted by one px each: linear motion blur, written independently of dbgan.blur."""
     axis = 1 if horizontal else 0
-    total = sum(np.roll(picture, shift, axis).astype(np.float64) for shift in range(-(length // 2), length - length // 2))
+    total = sum(
+        np.roll(picture, shift, axis).astype(np.float64) for shift in range(-(length // 2), length - length // 2)
+    )
     return np.round(np.asarray(total) / length).astype(np.uint8)

@@ -29,6 +29,8 @@ class Measured:
     """All that an audit compares.
 
     Attributes:
+        synthetic: the audited corpus.
+        captured: sources of real captures.
         blur: name of the synthetic blur in sentences.
         sets: synthetic, sharp, real and, where asked for, pairs -> their crops.
         distances: set (and `floor`) -> measure -> Wasserstein distance to the real captures.
@@ -38,6 +40,8 @@ class Measured:
         notes: what a reader must know about the sets, in sentences.
     """
 
+    synthetic: Corpus
+    captured: tuple[Source, ...]
     blur: str
     sets: Mapping[str, CropSet]
     distances: Mapping[str, Mapping[str, Interval]]
@@ -63,45 +67,39 @@ def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str
         CorpusError: a corpus is absent, empty or of another kind.
         DbganError: a set has no crop that can be measured.
     """
-    synthetic = sets.open_synthetic(datasets, name)
-    captured, notes = sets.open_sources(datasets, list(params.real), "blurry", "val")
-    paired, _ = sets.open_sources(datasets, list(params.pairs), "paired", None)
-    measured = measure(name, params, synthetic, captured, paired, tuple(notes))
+    measured = measure(name, params, datasets)
     value = as_json(measured)
     write_json(out / "audit.json", value)
-    _write_figures(measured, params, synthetic, captured, out)
+    write_figures(measured, params, out)
     for sentence in value["verdict"] + value["warnings"]:
         print(f"audit {name}: {sentence}", flush=True)
     return value
 
 
-def measure(
-    name: str,
-    params: AuditParams,
-    synthetic: Corpus,
-    captured: list[Source],
-    paired: list[Source],
-    notes: tuple[str, ...],
-) -> Measured:
-    """Measure the sets' crops and their distances to the real captures."""
+def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
+    """Measure the crops of every set and their distances to the real captures. Writes nothing; errors as `audit`."""
+    synthetic = sets.open_synthetic(datasets, name)
+    captured, notes = sets.open_sources(datasets, list(params.real), "blurry", "val")
+    paired, _ = sets.open_sources(datasets, list(params.pairs), "paired", None)
     blurred, sharp = sets.measure_synthetic(synthetic, params)
     crops = {"synthetic": blurred, "real": sets.measure_real(captured, params), "sharp": sharp}
+    psnr = {"synthetic": sets.psnr_values([synthetic], blurred.psnr)}
     if paired:
         crops["pairs"] = sets.measure_pairs(paired, params)
+        psnr["pairs"] = sets.psnr_values([source.corpus for source in paired], crops["pairs"].psnr)
     for own in crops.values():
         _check(name, own, params)
     methods = sorted(set(synthetic.table(columns=["method"])["method"]))
-    psnr = {"synthetic": sets.psnr_values([synthetic], blurred.psnr)}
-    if paired:
-        psnr["pairs"] = sets.psnr_values([source.corpus for source in paired], crops["pairs"].psnr)
     return Measured(
+        synthetic=synthetic,
+        captured=tuple(captured),
         blur=BLUR_NAMES.get(methods[0], methods[0]) if len(methods) == 1 else "synthetic",
         sets=crops,
         distances=distances(crops, params.seed),
         differences=differences(crops, params.seed),
         psnr=psnr,
         z_sensitivity=sets.z_sensitivity(synthetic),
-        notes=notes + tuple(_notes(crops, params)),
+        notes=(*notes, *_notes(crops, params)),
     )
 
 
@@ -201,13 +199,8 @@ def _notes(crops: Mapping[str, CropSet], params: AuditParams) -> list[str]:
     return notes
 
 
-def _write_figures(
-    measured: Measured,
-    params: AuditParams,
-    synthetic: Corpus,
-    captured: list[Source],
-    out: Path,
-) -> None:
+def write_figures(measured: Measured, params: AuditParams, out: Path) -> None:
+    """strength.png and .csv, psnr.png, variants.png, real.png."""
     labels = {
         "real": "real captures",
         "synthetic": f"{measured.blur} blur",
@@ -222,5 +215,7 @@ def _write_figures(
     write_bytes(out / "strength.csv", figures.quantile_table(lead).encode())
     title = "How far blurry pictures are from their sharp ones"
     write_bytes(out / "psnr.png", figures.psnr(title, measured.psnr, labels, verdict.IDENTITY_DB))
-    write_bytes(out / "variants.png", encode(examples.variants(synthetic, params, measured.blur), "png"))
-    write_bytes(out / "real.png", encode(examples.real(synthetic, captured, params, measured.blur), "png"))
+    variants = examples.variants(measured.synthetic, params, measured.blur)
+    write_bytes(out / "variants.png", encode(variants, "png"))
+    real = examples.real(measured.synthetic, measured.captured, params, measured.blur)
+    write_bytes(out / "real.png", encode(real, "png"))

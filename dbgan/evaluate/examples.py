@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,16 +26,17 @@ def variants(corpus: Corpus, params: AuditParams, blur: str) -> NDArray[np.uint8
     table = pictures.strengths(corpus)
     chosen = pictures.choose(table[table["key"].isin(first)], ROWS)
     shown = max(len(first[key][:SHOWN_VARIANTS]) for key in chosen)
-    numbers = corpus.table(columns=["key", "pair_psnr", "noise"]).set_index("key").to_dict("index")
+    columns = ["key", "variant", "pair_psnr", "noise"]
+    rows = corpus.table(columns=columns).set_index("key").to_dict("index")
     cells: list[Cell] = []
     for key in chosen:
         keys = first[key][:shown]
         samples = [corpus[k].images for k in keys]
         box = _box(samples[0]["sharp"], params, key)
         cells.append(_cell(samples[0]["sharp"], box, (f"sharp, {key.rpartition('-v')[0] or key}",)))
-        for index, (variant, images) in enumerate(zip(keys, samples, strict=True)):
-            told = f"{blur} {index + 1}" + _decibels(numbers[variant]["pair_psnr"])
-            cells.append(_cell(images["blur"], box, (told, _noise(numbers[variant]["noise"]))))
+        for row, images in zip((rows[k] for k in keys), samples, strict=True):
+            told = f"{blur}, variant {row['variant']}{_decibels(row['pair_psnr'])}"
+            cells.append(_cell(images["blur"], box, (told, *_noise(row["noise"]))))
         cells += [Cell(None)] * (shown - len(keys))
     notes = (
         f"Crops of {params.crop} px, enlarged; dB: PSNR of the whole blurry picture against the sharp one.",
@@ -42,7 +45,7 @@ def variants(corpus: Corpus, params: AuditParams, blur: str) -> NDArray[np.uint8
     return draw(f"Sharp frames and their {blur} blur", [Block("", tuple(cells))], columns=1 + shown, notes=notes)
 
 
-def real(corpus: Corpus, sources: list[Source], params: AuditParams, blur: str) -> NDArray[np.uint8]:
+def real(corpus: Corpus, sources: Sequence[Source], params: AuditParams, blur: str) -> NDArray[np.uint8]:
     """Crops of real captures above crops of synthetic blur, two rows of four each, as HWC uint8 RGB."""
     count = 2 * ROWS
     shares = pictures.share(count, {source.corpus.name: len(source.table) for source in sources})
@@ -59,7 +62,7 @@ def real(corpus: Corpus, sources: list[Source], params: AuditParams, blur: str) 
         synthetic.append(_cell(images["blur"], _box(images["sharp"], params, key), (key,)))
     scaled = f", reduced to a long side of {params.long_side} px" if params.long_side else ""
     blocks = [Block(f"Real captures{scaled}", tuple(captured)), Block(f"{blur} blur", tuple(synthetic))]
-    notes = (f"Crops of {params.crop} px, enlarged alike, from least to most detail.",)
+    notes = (f"Crops of {params.crop} px, enlarged alike; in each block the most blurred come first.",)
     return draw(f"Real captures and {blur} blur", blocks, columns=ROWS, notes=notes)
 
 
@@ -81,5 +84,5 @@ def _decibels(value: float | None) -> str:
     return "" if value is None or not np.isfinite(value) else f", {value:.1f} dB"
 
 
-def _noise(noise: NDArray[np.float64]) -> str:
-    return "z = " + " ".join(f"{value:+.2f}" for value in noise) if len(noise) else ""
+def _noise(noise: NDArray[np.float64]) -> tuple[str, ...]:
+    return ("z = " + " ".join(f"{value:+.2f}" for value in noise),) if len(noise) else ()

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 # Okabe-Ito: told apart by people with any colour vision. Line styles repeat the difference for grey prints.
@@ -44,7 +45,7 @@ def distributions(
         axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for axis, (label, sets) in zip(axes, panels.items(), strict=True):
             _cumulative(axis, sets, labels)
-            axis.set_xlabel(label)
+            axis.set_xlabel(label, wrap=True)
         axes[0].set_ylabel("share of crops at or below")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, wrap=True)
         handles, names = axes[0].get_legend_handles_labels()
@@ -98,6 +99,7 @@ def psnr(title: str, sets: Mapping[str, NDArray[np.float64]], labels: Mapping[st
         axis.set(xlabel="PSNR of blurry against sharp, dB (lower: more blur)", ylabel="share of pairs")
         axis.set_ylim(0, 1.12 * max(tallest, 0.01))
         axis.set_xlim(bins[0], bins[-1])
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, wrap=True)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
         return png(figure)

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 MEASURES: tuple[str, ...] = ("edge_extent_px", "log_sharpness")
 """`edge_extent_px` leads every verdict: it has a unit that people know."""
 
-UNITS: dict[str, str] = {"edge_extent_px": "edge extent, px", "log_sharpness": "log10 Laplacian / gradient power"}
+UNITS: dict[str, str] = {
+    "edge_extent_px": "edge extent, px (higher: more blur)",
+    "log_sharpness": "log sharpness, log10 of Laplacian over gradient power (lower: more blur)",
+}
 STRONGER_IS: dict[str, int] = {"edge_extent_px": 1, "log_sharpness": -1}
 """Sign of a measure's change when blur grows."""
 
@@ -91,17 +94,18 @@ def log_sharpness(y: NDArray[np.float32], smooth: float = 1.5) -> float | None:
 
 
 def crop_boxes(y: NDArray[np.float32], side: int, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Top left corners of `count` crops of `side` px, those of most coarse contrast among four times as many.
+    """Top left corners of `count` crops of `side` px, those of most structure among four times as many.
 
-    Sky and walls say nothing about blur. The contrast is judged after a wide Gaussian, which blur hardly changes, so
-    that the choice favours neither sharp nor blurry pictures. A picture smaller than `side` gives no crop.
+    Sky and walls say nothing about blur. Structure is the mean absolute difference of two wide Gaussians (sigma
+    `side`/24 and `side`/6): coarse enough that blur hardly changes it and the choice favours neither sharp nor blurry
+    pictures. A picture smaller than `side` gives no crop.
     """
     height, width = y.shape
     if min(height, width) < side:
         return []
     tops = rng.integers(0, height - side + 1, size=4 * count)
     lefts = rng.integers(0, width - side + 1, size=4 * count)
-    coarse = np.asarray(cv2.GaussianBlur(y, (0, 0), side / 16), dtype=np.float32)
+    band = cv2.absdiff(cv2.GaussianBlur(y, (0, 0), side / 24), cv2.GaussianBlur(y, (0, 0), side / 6))
     boxes = list(dict.fromkeys(zip(tops.tolist(), lefts.tolist(), strict=True)))
-    contrast = {(t, x): float(coarse[t : t + side, x : x + side].std()) for t, x in boxes}
-    return sorted(boxes, key=lambda box: (-contrast[box], box))[:count]
+    structure = {(t, x): float(np.mean(band[t : t + side, x : x + side], dtype=np.float64)) for t, x in boxes}
+    return sorted(boxes, key=lambda box: (-structure[box], box))[:count]

@@ -76,10 +76,11 @@ def _way(facts: Facts) -> list[str]:
 def _distance(facts: Facts) -> str:
     synthetic, sharp = facts.distances["synthetic"], facts.distances["sharp"]
     floor = facts.distances.get("floor")
-    lowest = f"; real captures are {floor.value:.2f} px from each other" if floor else ""
+    lowest = f"two halves of the real captures are {floor.value:.2f} px apart, and " if floor else ""
     return (
-        f"Spread and all, its distribution is {synthetic.value:.2f} px from the real captures' "
-        f"({synthetic.low:.2f} to {synthetic.high:.2f}){lowest}, and the sharp frames {sharp.value:.2f} px from them."
+        f"Over the whole distribution it is {synthetic.value:.2f} px from the real captures (Wasserstein distance, "
+        f"95 % interval {synthetic.low:.2f} to {synthetic.high:.2f}); {lowest}the sharp frames are "
+        f"{sharp.value:.2f} px from them."
     )
 
 
@@ -89,7 +90,7 @@ def _pairs(facts: Facts) -> str:
     word = "closer to" if pairs.value < synthetic.value else "farther from"
     median = facts.medians["pairs"]
     said = f"The paired sources' own blur (median {median:.2f} px) is {word} the real captures: {pairs.value:.2f} px"
-    return said + (", a difference within the uncertainty." if overlap else ".")
+    return said + (" (a difference within the uncertainty)." if overlap else ".")
 
 
 def _psnr(facts: Facts) -> str:

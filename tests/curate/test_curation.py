@@ -22,7 +22,10 @@ def captures(tmp_path: Path) -> Path:
     blurred = {f"a/{i}": moved(scene(i), 9) for i in range(3)} | {f"b/{i}": moved(scene(10 + i), 9) for i in range(2)}
     samples = [Tiny(key, {"blur": p}, "Pixel 8" if key[0] == "a" else "") for key, p in blurred.items()]
     samples.append(Tiny("b/twin", {"blur": blurred["a/1"]}))
-    samples += [Tiny("c/sharp", {"blur": scene(20)}, "Pixel 8"), Tiny("c/small", {"blur": scene(21, 40, 128)}, "Pixel 8")]
+    samples += [
+        Tiny("c/sharp", {"blur": scene(20)}, "Pixel 8"),
+        Tiny("c/small", {"blur": scene(21, 40, 128)}, "Pixel 8"),
+    ]
     return write(tmp_path / "phones", "blurry", samples).path
 
 
