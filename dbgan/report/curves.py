@@ -11,7 +11,27 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 340, 190
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 24
-SKIPPED = ("step", "phase", "lr", "lr_d")
+SKIPPED = ("step", "phase", "lr")
+COMPANIONS = {
+    "psnr_input": ("psnr", "input"),
+    "laplacian_sharp": ("laplacian", "sharp"),
+    "laplacian_real": ("laplacian", "real"),
+}
+"""Columns that only mean something beside another one: column -> (whose panel, line name there)."""
+
+WORDS = {
+    "loss": "Generator's loss",
+    "content": "Content loss",
+    "perceptual": "Perceptual loss",
+    "adversarial": "Generator's adversarial loss",
+    "d_loss": "Discriminator's loss; 2 ln 2 = 1.386 is chance",
+    "d_accuracy": "Discriminator's accuracy",
+    "psnr": "PSNR of held-out crops, dB",
+    "psnr_to_sharp": "PSNR of blur against sharp, dB; over 35 is the identity",
+    "z_sensitivity": "Change under another noise z",
+    "z_tint": "Of that, change of colour only",
+    "laplacian": "Laplacian variance; falls with blur",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +44,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One small chart: the column it shows, its SVG and the last value of every line, in words."""
+    """One small chart: the column it shows, what that is, its SVG, and the last value of every line."""
 
     column: str
+    words: str
     svg: Markup
     last: tuple[tuple[str, str], ...]
 
@@ -37,15 +58,26 @@ def panels(curves: Mapping[str, Mapping[str, Sequence[float | str]]]) -> list[Pa
     Args:
         curves: line name -> column -> cells, as in `curves.csv`; the column `step` is the x axis.
     """
-    columns = dict.fromkeys(c for table in curves.values() for c in table if c not in SKIPPED)
+    columns = dict.fromkeys(c for table in curves.values() for c in table if c not in (*SKIPPED, *COMPANIONS))
     starts = phase_starts(next(iter(curves.values()))) if len(curves) == 1 else ()
     made = []
     for column in columns:
         lines = [line for name, table in curves.items() if (line := _line(name, table, column)).points]
         if lines:
+            lines += _companions(curves, column)
             last = tuple((line.name, short(line.points[-1][1])) for line in lines)
-            made.append(Panel(column, draw(column, lines, starts), last))
+            made.append(Panel(column, WORDS.get(column, column), draw(column, lines, starts), last))
     return made
+
+
+def _companions(curves: Mapping[str, Mapping[str, Sequence[float | str]]], column: str) -> list[Line]:
+    """Lines that share the panel of `column`; what all tables say of them is one line."""
+    found = []
+    for other, (host, name) in COMPANIONS.items():
+        if host == column:
+            points = {point for table in curves.values() for point in _line(name, table, other).points}
+            found.append(Line(name, tuple(sorted(points))))
+    return [line for line in found if line.points]
 
 
 def phase_starts(table: Mapping[str, Sequence[float | str]]) -> tuple[tuple[float, str], ...]:

@@ -92,7 +92,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     best = {source: name for source in scores.sources if (name := scores.best(source))}
     shown = scenes(album, best, variants)
     audits = [audit(album, name) for name in params.audit]
-    cards = model_cards(inputs, params)
+    cards = model_cards(album, params)
     data = corpora(album, params)
     warnings = [*score_warnings(scores), *(w for a in audits for w in audit_warnings(a.name, a.values))]
     warnings += [*_training_warnings(cards), *_curation_notes(data), *params_warnings(params)]
@@ -163,7 +163,11 @@ def _is_best(scores: Scores, row: str, source: str, metric: str) -> bool:
 
 
 def _training_warnings(cards: list[ModelCard]) -> list[Warned]:
-    return [Warned(card.name, text) for card in cards for text in texts(card.summary.get("warnings"))]
+    return [
+        Warned(card.name, text)
+        for card in cards
+        for text in (*texts(card.summary.get("warnings")), *texts(card.summary.get("notes")))
+    ]
 
 
 def _curation_notes(data: list[CorpusCard]) -> list[Warned]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dbgan.errors import ImageError
 from dbgan.image.codec import decode, encode
-from dbgan.report.inputs import Inputs
+from dbgan.report.inputs import Inputs, Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +79,17 @@ class Album:
         """Pixels as a picture of the page."""
         return embed(pixels, alt, self.fit)
 
-    def figure(self, relative: str, alt: str, stage: str) -> Picture | None:
-        """The picture file at `reports/relative`, or None, noted among the missing inputs."""
-        data = self.inputs.data("reports", relative, stage)
-        pixels = None if data is None else self._decoded(data, relative, stage)
+    def figure(self, relative: str, alt: str, stage: str, root: Root = "reports") -> Picture | None:
+        """The picture file at `root/relative`, or None, noted among the missing inputs."""
+        data = self.inputs.data(root, relative, stage)
+        pixels = None if data is None else self._decoded(data, relative, stage, root)
         if data is None or pixels is None:
             return None
         return embed(pixels, alt, self.fit, png=data if data.startswith(b"\x89PNG") else None)
 
-    def _decoded(self, data: bytes, relative: str, stage: str) -> NDArray[np.uint8] | None:
+    def _decoded(self, data: bytes, relative: str, stage: str, root: Root = "reports") -> NDArray[np.uint8] | None:
         try:
             return decode(data)
         except ImageError as error:
-            self.inputs.note("reports", relative, f"cannot be read as a picture ({error})", stage)
+            self.inputs.note(root, relative, f"cannot be read as a picture ({error})", stage)
             return None

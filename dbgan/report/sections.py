@@ -22,7 +22,8 @@ AUDIT_FIGURES = (
 AUDIT_WORDS = {
     "psnr": "PSNR between blurry and sharp, dB",
     "strength": "Blur strength",
-    "distance": "Distance from the blur of real captures",
+    "distance": "Wasserstein distance from the blur of real captures",
+    "median_difference": "Median blur strength minus that of real captures",
     "z_sensitivity": "Mean change of the picture when only z changes, of [0, 1]",
 }
 
@@ -85,15 +86,19 @@ def _numbers(entry: Any, prefix: str = "") -> dict[str, str]:
         return {prefix or "value": short(single)}
     if not isinstance(entry, Mapping):
         return {}
+    value, low, high = (number(entry.get(name)) for name in ("value", "low", "high"))
+    if value is not None and low is not None and high is not None:
+        return {prefix or "value": f"{short(value)} ({short(low)} to {short(high)})"}
     return {k: v for name, part in entry.items() for k, v in _numbers(part, f"{prefix} {name}".strip()).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What one training says of itself in summary.json."""
+    """What one training says of itself in summary.json, and its samples.png."""
 
     name: str
     summary: Mapping[str, Any]
+    samples: Picture | None = None
 
     def text(self, key: str) -> str:
         """A value of the summary as text; "not said" where it is absent."""
@@ -129,11 +134,16 @@ def families(inputs: Inputs, params: Params) -> list[Family]:
     return [family for family in shown if family.panels]
 
 
-def model_cards(inputs: Inputs, params: Params) -> list[ModelCard]:
-    """Every model that params name, with its summary; an empty one where the file is missing."""
+def model_cards(album: Album, params: Params) -> list[ModelCard]:
+    """Every model that params name, with its summary (empty where the file is missing) and samples."""
     names = [(f"bgan/{name}", f"train_bgan@{name}") for name in params.bgan]
     names += [(f"dbgan/{variant}", MODEL_STAGE[variant]) for variant in VARIANTS]
-    return [ModelCard(name, inputs.json("models", f"{name}/summary.json", stage)) for name, stage in names]
+    cards = []
+    for name, stage in names:
+        summary = album.inputs.json("models", f"{name}/summary.json", stage)
+        samples = album.figure(f"{name}/samples.png", f"Samples drawn at the end of training {name}", stage, "models")
+        cards.append(ModelCard(name, summary, samples))
+    return cards
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,10 @@ def project(tmp_path: Path) -> Project:
         _evaluated(reports / "evaluate" / variant, variant)
         folder = models / "dbgan" / variant
         _write(folder / "curves.csv", "step,phase,content,val_psnr\n1,a,0.5,24.5\n2,b,0.25,26.75\n")
+        _write(folder / "samples.png", picture(hash_of(variant, 2)))
         _write(folder / "summary.json", {"parameters": 12345, "steps": 2, "precision": "fp32", "warnings": []})
     _write(models / "bgan/demo/curves.csv", "step,phase,d_loss,psnr_to_sharp\n1,warmup,1.375,80\n2,real,1.125,31.5\n")
+    _write(models / "bgan/demo/samples.png", picture(3))
     summary = {"parameters": 678, "steps": 2, "precision": "fp32", "warnings": ["z hardly changes the picture"]}
     _write(models / "bgan/demo/summary.json", {**summary, "perceptual": "random, width 64, seed 0"})
     audit = {"psnr": {"synthetic": {"mean": 29.125}, "pairs": {"mean": 25.25}}, "z_sensitivity": 0.01375}

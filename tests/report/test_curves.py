@@ -43,5 +43,12 @@ def test_a_panel_per_numeric_column_with_last_values() -> None:
     assert [(panel.column, panel.last) for panel in made] == [("content", (("l1", "0.25"),))]
 
 
+def test_a_companion_is_drawn_beside_its_host_and_not_alone() -> None:
+    table = {"step": [1.0, 2.0], "psnr": [24.0, 26.0], "psnr_input": [24.5, 24.5]}
+    (panel,) = panels({"l1": table, "base": table})
+    assert panel.last == (("l1", "26"), ("base", "26"), ("input", "24.5"))
+    assert str(panel.svg).count("polyline") == 3
+
+
 def test_phases_begin_after_the_row_before() -> None:
     assert phase_starts({"step": [50.0, 100.0, 150.0], "phase": ["warmup", "warmup", "real"]}) == ((100.0, "real"),)
