@@ -130,7 +130,10 @@ CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncat
 
 def _die_before_every_operation(start: Path, folder: Path, state: str) -> None:
     """For n = 1, 2, ... a copy of `start` in `folder`/n, and a build of it that is killed before its n-th operation."""
+    import pandas  # noqa: F401  # pyarrow would import it in every child
+
     os.environ["DBGAN_STATE"] = state
+    os.fsync = lambda descriptor: None
     for n in range(1, 200):
         out = folder / str(n)
         shutil.copytree(start, out)
@@ -157,8 +160,9 @@ def _die_before(n: int, out: str) -> None:
 
 
 def test_killed_before_any_file_operation_and_resumed_equals_undisturbed(
-    tmp_path: Path, undisturbed: dict[str, bytes]
+    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # matters to power cuts only, and costs most of the time
     # An earlier build has a shard to reuse, one to rebuild, one to remove: kills meet folded and new receipts.
     earlier = [plans()[0], plan("b", {"001": 1, "002": 2}), plan("z", {"001": 3})]
     build_corpus(tmp_path / "start", HEADER, TinyBuilder(), earlier)
@@ -311,16 +315,16 @@ def _ray() -> object:
     ray.shutdown()
 
 
-def test_two_ray_workers_build_the_bytes_of_this_process(
-    tmp_path: Path, undisturbed: dict[str, bytes], _ray: object
-) -> None:
+@pytest.mark.usefixtures("_ray")
+def test_two_ray_workers_build_the_bytes_of_this_process(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     report = build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2)
     assert report.built == 4
     assert contents(tmp_path / "c") == undisturbed
 
 
+@pytest.mark.usefixtures("_ray")
 def test_a_ray_worker_killed_in_the_middle_of_a_shard_is_replaced_and_the_bytes_are_the_same(
-    tmp_path: Path, undisturbed: dict[str, bytes], _ray: object
+    tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
     marker = tmp_path / "killed"
     build_corpus(tmp_path / "c", HEADER, TinyBuilder(killer="a-000", marker=marker), plans(), workers=2)
@@ -328,7 +332,8 @@ def test_a_ray_worker_killed_in_the_middle_of_a_shard_is_replaced_and_the_bytes_
     assert contents(tmp_path / "c") == undisturbed
 
 
-def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path: Path, _ray: object) -> None:
+@pytest.mark.usefixtures("_ray")
+def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path: Path) -> None:
     out = tmp_path / "c"
     builder = TinyBuilder(killer="a-000", marker=tmp_path / "killed", always=True)
     with pytest.raises(
@@ -339,7 +344,8 @@ def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path
     assert not list(out.glob(".*.partial"))
 
 
-def test_a_plan_that_raises_on_ray_gives_the_message_of_the_serial_engine(tmp_path: Path, _ray: object) -> None:
+@pytest.mark.usefixtures("_ray")
+def test_a_plan_that_raises_on_ray_gives_the_message_of_the_serial_engine(tmp_path: Path) -> None:
     messages = []
     for workers in (1, 2):
         with pytest.raises(DbganError) as failure:
@@ -348,6 +354,7 @@ def test_a_plan_that_raises_on_ray_gives_the_message_of_the_serial_engine(tmp_pa
     assert messages[0] == messages[1]
 
 
-def test_a_request_the_cluster_can_never_satisfy_is_refused_at_once(tmp_path: Path, _ray: object) -> None:
+@pytest.mark.usefixtures("_ray")
+def test_a_request_the_cluster_can_never_satisfy_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(DbganError, match=r"2 workers of 1 CPUs and 1 GPUs each were asked for; the cluster has 2 CPUs"):
         build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2, gpus_per_worker=1)

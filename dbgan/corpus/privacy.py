@@ -1,0 +1,105 @@
+"""Find metadata in the bytes of a stored picture. An allow-list: what is not known to be harmless is found.
+
+Independent of `dbgan.image`, which decides what is stored: a fault there must not blind the check.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_ALLOWED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND"))
+_JPEG_TABLES = frozenset(
+    {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC)}
+)
+_JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_NAMES = (
+    (0xE1, b"Exif\x00", "EXIF"),
+    (0xE1, b"http://ns.adobe.com/x", "XMP"),
+    (0xE2, b"MPF\x00", "MPF (more pictures)"),
+    (0xE0, b"JFXX\x00", "JFXX (embedded thumbnail)"),
+    (0xED, b"Photoshop", "IPTC"),
+    (0xFE, b"", "a comment"),
+)
+
+
+def metadata_in(data: bytes, ext: str) -> list[str]:
+    """What a picture carries beside its pixels and colours; empty if nothing.
+
+    Args:
+        data: bytes of the file.
+        ext: `png` or `jpg`; bytes of another format are found as such.
+
+    >>> metadata_in(b"GIF89a", "png")
+    ['no PNG at all']
+    """
+    return _in_png(data) if ext == "png" else _in_jpeg(data)
+
+
+def _in_png(data: bytes) -> list[str]:
+    if not data.startswith(_PNG):
+        return ["no PNG at all"]
+    found: list[str] = []
+    position = len(_PNG)
+    while position + 12 <= len(data):
+        length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
+        position += 12 + length
+        if kind not in _PNG_ALLOWED:
+            found.append(f"chunk {kind.decode('ascii', 'backslashreplace')} of {length} bytes")
+        if kind == b"IEND":
+            if length:
+                found.append(f"{length} bytes inside IEND")
+            if position < len(data):
+                found.append(f"{len(data) - position} bytes after the end")
+            return found
+    return [*found, "no end (IEND)"]
+
+
+def _in_jpeg(data: bytes) -> list[str]:
+    if not data.startswith(b"\xff\xd8"):
+        return ["no JPEG at all"]
+    found: list[str] = []
+    position = 2
+    while position + 4 <= len(data) or data[position : position + 2] == b"\xff\xd9":
+        if data[position] != 0xFF:
+            return [*found, f"no marker at byte {position}"]
+        code = data[position + 1]
+        if code == 0xFF:
+            position += 1  # markers may be padded
+            continue
+        if code == 0xD9:
+            rest = len(data) - position - 2
+            return [*found, f"{rest} bytes after the end"] if rest else found
+        if code in _JPEG_ALONE:
+            position += 2
+            continue
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        body = data[position + 4 : position + 2 + length]
+        if not _harmless(code, body):
+            found.append(_named(code, body))
+        position += 2 + max(2, length)
+        if code == 0xDA:
+            end = _AFTER_SCAN.search(data, position)
+            if end is None:
+                break
+            position = end.start()
+    return [*found, "no end (EOI)"]
+
+
+def _harmless(code: int, body: bytes) -> bool:
+    """Tables and scans; JFIF without thumbnail; colour profiles; Adobe's twelve bytes on the colour transform."""
+    if code in _JPEG_TABLES:
+        return True
+    if code == 0xE0:
+        return body.startswith(b"JFIF\x00") and len(body) == 14 and body[12:14] == b"\x00\x00"
+    if code == 0xE2:
+        return body.startswith(b"ICC_PROFILE\x00")
+    return code == 0xEE and body.startswith(b"Adobe") and len(body) == 12
+
+
+def _named(code: int, body: bytes) -> str:
+    for marker, start, name in _NAMES:
+        if code == marker and body.startswith(start):
+            return f"{name} of {len(body)} bytes"
+    return f"segment FF{code:02X} of {len(body)} bytes"
