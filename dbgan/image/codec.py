@@ -180,9 +180,8 @@ def _jpeg(data: bytes, check: Check) -> _Picture:
         pixels = _rgb(JpegImageFile(io.BytesIO(source)))
     else:
         pixels = _opencv(source, "JPEG")
-        may_be_cut = not parsed.one_scan or bool((pixels[-1, -1] == 128).all())
-        if may_be_cut and not _is_whole(source):
-            raise ImageError("truncated", "JPEG: the coded data ends before the picture does")
+        if _may_lack_data(parsed, pixels) and not _is_whole(parsed):
+            raise ImageError("truncated", "JPEG: coded data is missing, at the end or before a restart marker")
     warnings = ("further pictures or data after the first were cut off",) if parsed.trailing else ()
     if turn != 1:
         return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
@@ -190,9 +189,17 @@ def _jpeg(data: bytes, check: Check) -> _Picture:
     return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings)
 
 
-def _is_whole(picture: bytes) -> bool:
-    """Whether noise before EOI changes no pixel. By Pillow, which, unlike OpenCV, does not print what libjpeg says."""
-    whole, padded = (JpegImageFile(io.BytesIO(data)) for data in (picture, jpeg.padded(picture)))
+def _may_lack_data(parsed: jpeg.Jpeg, pixels: Pixels) -> bool:
+    """Whether a stretch of coded data ends in libjpeg's grey for missing data; always for several scans."""
+    if not parsed.one_scan:
+        return True
+    rows, columns = np.array(parsed.ends).T
+    return bool((pixels[rows, columns] == 128).all(axis=1).any())
+
+
+def _is_whole(parsed: jpeg.Jpeg) -> bool:
+    """Whether noise after the coded data changes no pixel. By Pillow: OpenCV prints what libjpeg thinks of it."""
+    whole, padded = (JpegImageFile(io.BytesIO(data)) for data in (parsed.kept, parsed.padded()))
     return np.array_equal(np.asarray(whole), np.asarray(padded))
 
 

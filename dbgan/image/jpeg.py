@@ -17,6 +17,7 @@ MAX_SCANS = 500
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _SCAN_END = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_NOISE = bytes(range(17, 250, 7))
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 _EXIF, _XMP, _ICC = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"ICC_PROFILE\x00"
@@ -43,6 +44,9 @@ class Jpeg:
         exif, xmp: payload of the first such APP1 segment, or empty.
         trailing: bytes after EOI (further pictures of MPO, gain maps, motion photos).
         one_scan: whether all components come in one sequential scan, as cameras write them.
+        ends: for one scan, (row, column) of the last pixel of each stretch of coded data (up to a restart marker or
+            the end). libjpeg fills what a stretch lacks with uniform grey, so there a loss would be seen.
+        pieces: the parts of `kept`, each with whether it is coded data.
     """
 
     width: int = 0
@@ -55,6 +59,19 @@ class Jpeg:
     xmp: bytes = b""
     trailing: int = 0
     one_scan: bool = True
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    pieces: list[tuple[bool, bytes]] = field(default_factory=list, repr=False)
+
+    def padded(self) -> bytes:
+        """`kept` with noise after each stretch of coded data.
+
+        A decoder that had all its data ignores the noise and yields equal pixels; one that had not reads the noise
+        and yields others. The only way to tell: libjpeg reports missing data nowhere but on stderr.
+        """
+        return b"".join(
+            _RESTART.sub(lambda marker: _NOISE + marker[0], piece) + _NOISE if coded else piece
+            for coded, piece in self.pieces
+        )
 
 
 def parse(data: bytes) -> Jpeg:
@@ -62,20 +79,11 @@ def parse(data: bytes) -> Jpeg:
     return _Walk(data).run()
 
 
-def padded(picture: bytes) -> bytes:
-    """A picture with noise before its EOI: a decoder that had all its data ignores it and yields equal pixels.
-
-    libjpeg fills what is missing with uniform grey (or, in progressive files, less detail) and reports no error. This
-    second decode tells; one-scan pictures need it only where they end in grey.
-    """
-    return picture[:-2] + bytes(range(17, 250, 7)) + picture[-2:]
-
-
 class _Walk:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.jpeg = Jpeg()
-        self.pieces = [b"\xff\xd8"]
+        self.pieces = [(False, b"\xff\xd8")]
         self.parts: dict[int, _Component] = {}
         self.progressive = False
         self.restart_interval = 0
@@ -111,7 +119,7 @@ class _Walk:
         if 0xE0 <= code <= 0xEF or code == 0xFE:
             self._application(code, body)
             return end
-        self.pieces.append(b"\xff" + bytes([code]) + self.data[position:end])
+        self.pieces.append((False, b"\xff" + bytes([code]) + self.data[position:end]))
         if code in _SOF:
             self._frame(code, body)
         elif code == 0xDD:
@@ -129,11 +137,11 @@ class _Walk:
         elif code == 0xE1 and body.startswith(_XMP):
             jpeg.xmp = jpeg.xmp or body[len(_XMP) :]
         elif code == 0xE2 and body.startswith(_ICC):
-            self.pieces.append(b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body)
+            self.pieces.append((False, b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body))
         elif code == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
             # Exactly the 12 bytes that Adobe defined: a longer segment could carry anything.
             self.adobe = body[11]
-            self.pieces.append(b"\xff\xee\x00\x0e" + body[:12])
+            self.pieces.append((False, b"\xff\xee\x00\x0e" + body[:12]))
 
     def _frame(self, code: int, body: bytes) -> None:
         if self.parts:
@@ -174,7 +182,7 @@ class _Walk:
             )
         end = found.start()
         coded = self.data[start:end]
-        self.pieces.append(coded)
+        self.pieces.append((True, coded))
         self.scan_bytes += len(coded)
         members = [self.parts.get(body[1 + 2 * i]) for i in range(count)]
         first, last, low = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
@@ -191,12 +199,8 @@ class _Walk:
     def _check_restarts(self, members: list[_Component], coded: bytes) -> None:
         if not self.restart_interval:
             return
-        if len(members) == 1:
-            columns, rows = self._blocks(members[0])
-            units = columns * rows
-        else:
-            units = self._units()
-        needed = -(-units // self.restart_interval) - 1
+        columns, rows = self._blocks(members[0]) if len(members) == 1 else self._units()
+        needed = -(-columns * rows // self.restart_interval) - 1
         found = len(_RESTART.findall(coded))
         if found < needed:
             raise ImageError("truncated", f"JPEG: scan {self.scans} has {found} of {needed} restart markers")
@@ -204,10 +208,25 @@ class _Walk:
     def _peak(self) -> tuple[int, int]:
         return max(p.horizontal for p in self.parts.values()), max(p.vertical for p in self.parts.values())
 
-    def _units(self) -> int:
-        """MCUs of an interleaved scan."""
-        horizontal, vertical = self._peak()
-        return -(-self.jpeg.width // (8 * horizontal)) * -(-self.jpeg.height // (8 * vertical))
+    def _unit(self) -> tuple[int, int]:
+        """Width and height of an MCU, px; in a scan of one component it is a block, whatever its sampling."""
+        horizontal, vertical = self._peak() if len(self.parts) > 1 else (1, 1)
+        return 8 * horizontal, 8 * vertical
+
+    def _units(self) -> tuple[int, int]:
+        """Columns and rows of MCUs in a scan of all components."""
+        width, height = self._unit()
+        return -(-self.jpeg.width // width), -(-self.jpeg.height // height)
+
+    def _ends(self) -> list[tuple[int, int]]:
+        (width, height), (columns, rows) = self._unit(), self._units()
+        step = self.restart_interval or columns * rows
+        last = sorted({*range(step - 1, columns * rows, step), columns * rows - 1})
+        bottom, right = self.jpeg.height - 1, self.jpeg.width - 1
+        return [
+            (min(bottom, unit // columns * height + height - 1), min(right, unit % columns * width + width - 1))
+            for unit in last
+        ]
 
     def _blocks(self, part: _Component) -> tuple[int, int]:
         """Columns and rows of 8x8 blocks of one component."""
@@ -227,7 +246,9 @@ class _Walk:
             # No code is shorter than a bit per block, so a header that promises more than its data is refused unread.
             raise ImageError("truncated", f"JPEG: {self.scan_bytes} bytes cannot hold {jpeg.width}x{jpeg.height} px")
         jpeg.picture = self.data[:end]
-        jpeg.kept = b"".join([*self.pieces, b"\xff\xd9"])
+        jpeg.pieces = [*self.pieces, (False, b"\xff\xd9")]
+        jpeg.kept = b"".join(piece for _, piece in jpeg.pieces)
+        jpeg.ends = self._ends() if jpeg.one_scan else []
         jpeg.trailing = len(self.data) - end
         jpeg.same_colours = self._colours(self.jfif) == self._colours(False)
         return jpeg

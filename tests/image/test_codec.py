@@ -182,9 +182,19 @@ def test_a_cut_jpeg_is_truncated_even_with_an_end_marker(options: dict[str, obje
     assert reason(cut + b"\xff\xd9") == "truncated"
 
 
+def test_a_jpeg_with_grey_stripes_is_truncated() -> None:
+    """Data lost before a restart marker leaves the end of that stretch grey, in the middle of the picture."""
+    whole = saved(Image.fromarray(PICTURE), "JPEG", quality=90, subsampling=0, restart_marker_rows=1)
+    marker = whole.index(b"\xff\xd2")
+    before = whole.index(b"\xff\xd1")
+    assert codec.decode(whole).shape == PICTURE.shape
+    assert reason(whole[: before + (marker - before) // 2] + whole[marker:]) == "truncated"
+
+
 def test_a_picture_that_is_grey_to_its_end_is_whole() -> None:
     grey = np.full((32, 32, 3), 128, np.uint8)
-    assert (codec.decode(saved(Image.fromarray(grey), "JPEG")) == 128).all()
+    for options in ({}, {"progressive": True}, {"restart_marker_blocks": 1}):
+        assert (codec.decode(saved(Image.fromarray(grey), "JPEG", **options)) == 128).all()
 
 
 @pytest.mark.parametrize("colour", [0, 2, 6])
