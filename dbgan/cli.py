@@ -39,10 +39,9 @@ class Verbs(TyperGroup):
 
 
 class BlurModel(StrEnum):
-    """What `dbgan blur` can blur with."""
+    """What `dbgan blur` can blur with. Averaging needs high-speed frames, which a corpus does not hold."""
 
     bgan = "bgan"
-    average = "average"
     kernel = "kernel"
 
 
@@ -196,9 +195,6 @@ def deblur(
         raise DbganError(f"{len(failed)} of {len(targets)} pictures were not restored:\n" + "\n".join(failed))
 
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
-
 def restored_paths(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Input picture -> file to write: `out`, then the path below the given folder, as `.png`.
 
@@ -207,16 +203,18 @@ def restored_paths(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     Raises:
         DbganError: a folder without pictures, two inputs for one file, or an input that would be overwritten.
     """
+    from dbgan.ingest.scan import PICTURES, is_picture, walk
+
     relative: dict[Path, Path] = {}
     for given in inputs:
         if given.is_file():
             relative[given] = Path(given.name)
             continue
-        found = [p for p in sorted(given.rglob("*")) if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()]
-        # Results of an earlier run are no inputs, and AppleDouble files are no pictures.
-        pictures = [p for p in found if not p.name.startswith("._") and not p.is_relative_to(out)]
+        pictures = [given / path for path in walk(given).files if is_picture(path)]
+        # Results of an earlier run are no inputs.
+        pictures = [p for p in pictures if not p.resolve().is_relative_to(out.resolve())]
         if not pictures:
-            raise DbganError(f"{given}: no pictures below it. Expected names in {', '.join(sorted(PICTURE_SUFFIXES))}.")
+            raise DbganError(f"{given}: no pictures below it. Expected names in {', '.join(sorted(PICTURES))}.")
         relative |= {p: p.relative_to(given) for p in pictures}
 
     stems = Counter(path.with_suffix("") for path in relative.values())
@@ -347,17 +345,22 @@ def print_corpus(corpus: Path) -> None:
 
 
 def print_rejects(corpus: Path) -> None:
-    """Refused inputs, with their paths where this machine's `.dbgan/` still knows them."""
+    """Refused inputs, by path where this machine's `.dbgan/` knows which file a digest stands for."""
+    import json
+
     import pyarrow.parquet as pq
+
+    from dbgan.corpus import Corpus
+    from dbgan.ingest.refusals import origins_path
 
     rows = pq.read_table(corpus / "rejects.parquet").to_pylist()
     if not rows:
         print(f"{corpus}: no input was refused")
         return
-    print_table(
-        ["sequence", "reason", "detail", "origin"],
-        [[r["sequence"], r["reason"], r["detail"], r["origin"][:12]] for r in rows],
-    )
+    origins = origins_path(Corpus.open(corpus).name)
+    paths = json.loads(origins.read_bytes()) if origins.is_file() else {}
+    files = [paths.get(row["origin"], row["origin"]) for row in rows]
+    print_table(["reason", "detail", "file"], [[r["reason"], r["detail"], f] for r, f in zip(rows, files, strict=True)])
 
 
 def counted(counts: Mapping[str, int], most: int = 6) -> str:
@@ -385,5 +388,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(*columns, box=None)
     for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 10_000).print(table, soft_wrap=False, markup=False)
+        # Names of files may hold brackets, which are no markup, and bytes that are no Unicode.
+        table.add_row(*(cell.encode("utf-8", "backslashreplace").decode() for cell in row))
+    Console(width=None if sys.stdout.isatty() else 10_000, markup=False, emoji=False, highlight=False).print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -178,10 +179,24 @@ def test_info_counts_the_splits_of_the_selection_beside_it(corpus: Path) -> None
     assert re.search(r"splits +train 3, dropped 1", dbgan("corpus", "info", corpus).stdout)
 
 
-def test_info_rejects_lists_sequence_and_reason(corpus: Path) -> None:
+def test_info_rejects_names_reason_and_file(corpus: Path) -> None:
     done = dbgan("corpus", "info", corpus, "--rejects")
     assert done.exit_code == 0
-    assert re.search(r"GOPR0002_07_00 +pair_missing", done.stdout)
+    assert re.search(r"pair_missing .* GOPR0002_07_00/blur/000003\.png", done.stdout)
+
+
+def test_info_rejects_shows_the_digest_where_the_state_is_gone(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "empty"))
+    shown = dbgan("corpus", "info", corpus, "--rejects").stdout
+    assert hashlib.sha256(b"GOPR0002_07_00/blur/000003.png").hexdigest() in shown
+    assert "000003.png" not in shown
+
+
+def test_tables_show_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.print_table(["file"], [["[bold]a:smile:.png"], ["caf\udce9.jpg"], ["x" * 200]])
+    assert capsys.readouterr().out.split() == ["file", "[bold]a:smile:.png", "caf\\udce9.jpg", "x" * 200]
 
 
 def test_ls_prints_the_keys_in_order(corpus: Path) -> None:
