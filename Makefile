@@ -46,7 +46,7 @@ lint: venv
 	@$(RUN) -m mypy
 
 test: lint
-	@$(RUN) -m pytest -n 2
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 bench: venv
 	@$(RUN) -m benchmarks $(BENCH)
