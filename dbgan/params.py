@@ -126,6 +126,7 @@ class ScheduleParams(Model):
     steps: Positive
     lr: Rate = 1e-4
     lr_end: Rate = 1e-6
+    ramp: int = Field(0, ge=0, description="first steps in which the rate rises linearly from 0; spares small nets")
 
 
 class TrainingParams(Model):

@@ -30,12 +30,16 @@ def adam(network: nn.Module, training: TrainingParams) -> torch.optim.Adam:
 def annealed(step: int, schedule: ScheduleParams) -> float:
     """Learning rate of step 0 .. steps-1: half a cosine from `lr` (first step) to `lr_end` (last step).
 
+    In the first `ramp` steps it is scaled by 1/ramp, 2/ramp, ...: Adam's first steps at a full rate are as large as
+    all later ones, whatever the gradient, and can switch all ReLUs of a small net off for good.
+
     >>> schedule = ScheduleParams(steps=3, lr=0.3, lr_end=0.1)
     >>> [round(annealed(s, schedule), 6) for s in range(3)]
     [0.3, 0.2, 0.1]
     """
     done = min(1.0, step / max(1, schedule.steps - 1))
-    return schedule.lr_end + 0.5 * (schedule.lr - schedule.lr_end) * (1.0 + math.cos(math.pi * done))
+    rate = schedule.lr_end + 0.5 * (schedule.lr - schedule.lr_end) * (1.0 + math.cos(math.pi * done))
+    return rate * min(1.0, (step + 1) / max(1, schedule.ramp))
 
 
 def update(

@@ -1,0 +1,130 @@
+"""BGAN's phases, what its discriminator sees, and its outs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from dbgan.networks import load_weights
+from dbgan.params import BganParams
+from dbgan.train.bgan import BganTask, add_noise, match_colour, open_data, train_bgan
+from dbgan.train.numerics import Numerics
+
+CPU = Numerics("cpu", bf16=False, threads=1)
+
+
+def task(params: BganParams, datasets: Path) -> BganTask:
+    torch.set_num_threads(1)
+    return BganTask("toy", params, open_data(params, datasets), CPU)
+
+
+def weights(network: torch.nn.Module) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in network.parameters()]
+
+
+def changed(before: list[torch.Tensor], network: torch.nn.Module) -> bool:
+    return not all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+
+
+def test_the_discriminator_trains_alone_first(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(bgan_params, datasets)
+    generator, discriminator = (weights(trained.modules[n]) for n in ("generator", "discriminator"))
+    terms = trained.step(0)
+    assert terms.keys() == {"lr", "d_loss", "d_accuracy"}
+    assert not changed(generator, trained.modules["generator"])
+    assert changed(discriminator, trained.modules["discriminator"])
+
+
+def test_phases_follow_each_other(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(bgan_params, datasets)
+    phases = []
+    for step in range(trained.total_steps):
+        phases.append(trained.phase(step))
+        trained.step(step)
+    assert phases == ["warmup"] * 3 + ["synthetic"] * 3 + ["real"] * 3
+
+
+def test_a_discriminator_that_leads_ends_the_warm_up_early(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(
+        bgan_params.model_copy(update={"warmup": bgan_params.warmup.model_copy(update={"accuracy": 0.4})}), datasets
+    )
+    assert trained.total_steps == 9
+    assert trained.phase(0) == "synthetic"  # the smoothed accuracy starts at 0.5
+    assert trained.total_steps == 6
+
+
+def test_real_captures_are_every_second_picture_of_the_real_phase(bgan_params: BganParams, datasets: Path) -> None:
+    plain = bgan_params.model_copy(update={"match": bgan_params.match.model_copy(update={"colour": False})})
+    trained = task(plain, datasets)
+    sharp = trained._sharp(4)[0]
+    mixed = trained._real_batch("real", 4, sharp)
+    assert torch.equal(mixed[0], trained._synthetic(4)[0][0])
+    assert torch.equal(mixed[1], trained._real(4)[0][1])
+    assert torch.equal(trained._real_batch("synthetic", 4, sharp), trained._synthetic(4)[0])
+
+
+def test_every_weight_of_the_generator_learns(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(bgan_params, datasets)
+    before = weights(trained.generator)
+    trained.rehearse()
+    assert all(not torch.equal(a, b) for a, b in zip(before, trained.generator.parameters(), strict=True))
+
+
+def test_matched_colours_have_the_references_means_and_deviations() -> None:
+    draw = torch.Generator().manual_seed(0)
+    dark, bright = (
+        torch.rand(4, 3, 8, 8, generator=draw) * 0.2 + 0.1,
+        torch.rand(4, 3, 8, 8, generator=draw) * 0.3 + 0.4,
+    )
+    matched = match_colour(dark, bright)
+    assert torch.allclose(matched.mean((0, 2, 3)), bright.mean((0, 2, 3)), atol=1e-5)
+    assert torch.allclose(matched.std((0, 2, 3)), bright.std((0, 2, 3)), atol=1e-5)
+    assert torch.equal(match_colour(dark, dark).round(decimals=5), dark.round(decimals=5))
+
+
+def test_noise_is_a_function_of_seed_and_step(bgan_params: BganParams) -> None:
+    match = bgan_params.match.model_copy(update={"noise": 0.05})
+    flat = torch.full((8, 3, 16, 16), 0.5)
+    real, fake = add_noise(match, 1, 7, flat, flat)
+    assert float((real - flat).std()) == pytest.approx(0.05, rel=0.03)
+    assert not torch.equal(real, fake)
+    assert torch.equal(add_noise(match, 1, 7, flat, flat)[0], real)
+    assert not torch.equal(add_noise(match, 1, 8, flat, flat)[0], real)
+    assert add_noise(bgan_params.match, 1, 7, flat, flat)[0] is flat
+
+
+def test_it_leaves_weights_curves_picture_and_summary(bgan_params: BganParams, datasets: Path, tmp_path: Path) -> None:
+    train_bgan("toy", bgan_params, datasets, tmp_path)
+    network = load_weights(tmp_path / "weights.safetensors")
+    blurry = network(torch.rand(1, 3, 40, 40), torch.zeros(1, 4))
+    assert blurry.shape == (1, 3, 40, 40)
+    header, *rows = (tmp_path / "curves.csv").read_text().splitlines()
+    assert header.split(",") == ["step", "phase", *BganTask.columns]
+    assert [row.split(",")[:2] for row in rows] == [["3", "warmup"], ["6", "synthetic"], ["9", "real"]]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["kind"] == "bgan"
+    assert summary["variant"] == "toy"
+    assert summary["steps"] == 9
+    assert summary["parameters"] == sum(p.numel() for p in network.parameters())
+    assert "random" in summary["perceptual"]
+    assert summary["notes"] == []
+    assert {"psnr_to_sharp", "z_sensitivity", "d_accuracy"} <= summary["gauges"].keys()
+    picture = cv2.imread(str(tmp_path / "samples.png"))
+    assert picture.shape == (3 * 40 + 2 * 4, 5 * 40 + 4 * 4, 3)  # 3 held-out frames; sharp, 3 variants, a capture
+
+
+def test_gauges_look_at_held_out_frames(bgan_params: BganParams, datasets: Path) -> None:
+    data = open_data(bgan_params, datasets)
+    assert {data.held_out.key(i)[:7] for i in range(len(data.held_out))} == {"pairs:V"}
+    assert data.notes == ()
+
+
+def test_identity_is_warned_of_but_not_during_the_warm_up(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(bgan_params, datasets)
+    row = {"phase": "real", "psnr_to_sharp": 41.0, "z_sensitivity": 0.1, "laplacian": 0.1, "laplacian_sharp": 0.2}
+    assert "BGAN returns its input (PSNR 41.0 dB" in trained.warnings(row)[0]
+    assert trained.warnings({**row, "phase": "warmup"}) == []

@@ -1,0 +1,80 @@
+"""One update: the rate, the clipping, the stop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from dbgan.params import ScheduleParams, TrainingParams
+from dbgan.train.optimise import NotFiniteError, adam, annealed, frozen, update
+
+
+def test_the_rate_is_half_a_cosine_from_lr_to_lr_end() -> None:
+    schedule = ScheduleParams(steps=5, lr=0.9, lr_end=0.1)
+    # By hand: cos of 0, 45, 90, 135, 180 degrees is 1, 0.7071, 0, -0.7071, -1; middle 0.5, half the span 0.4.
+    expected = [0.9, 0.5 + 0.4 * math.sqrt(0.5), 0.5, 0.5 - 0.4 * math.sqrt(0.5), 0.1]
+    assert [annealed(step, schedule) for step in range(5)] == pytest.approx(expected)
+    assert annealed(99, schedule) == pytest.approx(0.1)
+
+
+def test_the_rate_rises_over_the_ramp() -> None:
+    schedule = ScheduleParams(steps=100, lr=0.5, lr_end=0.5, ramp=4)
+    assert [annealed(step, schedule) for step in range(6)] == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
+
+
+def test_a_single_step_has_the_first_rate() -> None:
+    assert annealed(0, ScheduleParams(steps=1, lr=0.3, lr_end=0.1)) == pytest.approx(0.3)
+
+
+def linear(value: float) -> nn.Linear:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(network.weight, value)
+    return network
+
+
+def test_adams_first_step_is_the_rate_against_the_gradient() -> None:
+    network = linear(1.0)
+    loss = 3.0 * network(torch.ones(1, 1)).sum()
+    values = update(network, adam(network, TrainingParams()), {"loss": loss, "other": loss * 2}, lr=0.25, clip=0.0)
+    assert network.weight.item() == pytest.approx(0.75)  # Adam's first step has the size of the rate
+    assert values == {"loss": 3.0, "other": 6.0}
+
+
+def test_clipping_bounds_the_norm_of_the_whole_gradient() -> None:
+    network = nn.Linear(2, 1, bias=False)
+    loss = (network.weight * torch.tensor([[30.0, 40.0]])).sum()
+    update(network, adam(network, TrainingParams()), {"loss": loss}, lr=1e-3, clip=1.0)
+    assert network.weight.grad is not None
+    assert network.weight.grad.flatten().tolist() == pytest.approx([0.6, 0.8], rel=1e-4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_lost_number_in_any_term_stops_before_the_weights_change(bad: float) -> None:
+    network = linear(1.0)
+    terms = {"loss": network(torch.ones(1, 1)).sum(), "adversarial": torch.tensor(bad)}
+    with pytest.raises(NotFiniteError, match="adversarial") as caught:
+        update(network, adam(network, TrainingParams()), terms, lr=0.1, clip=0.0)
+    assert caught.value.terms["loss"] == 1.0
+    assert network.weight.item() == 1.0
+
+
+def test_a_lost_number_in_the_gradient_alone_stops_before_the_weights_change() -> None:
+    network = linear(0.0)
+    loss = torch.sqrt(network.weight).sum()  # sqrt(0) is 0, its derivative infinite
+    with pytest.raises(NotFiniteError, match="gradient"):
+        update(network, adam(network, TrainingParams()), {"loss": loss}, lr=0.1, clip=1.0)
+    assert network.weight.item() == 0.0
+
+
+def test_a_frozen_network_passes_gradients_on_and_gets_none() -> None:
+    network = linear(2.0)
+    x = torch.ones(1, 1, requires_grad=True)
+    with frozen(network):
+        network(x).sum().backward()
+    assert x.grad is not None
+    assert float(x.grad) == 2.0
+    assert network.weight.grad is None
+    assert network.weight.requires_grad

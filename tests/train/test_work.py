@@ -1,0 +1,208 @@
+"""Work is resumed bit for bit, given back when finished, and not trusted when the code computes something else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from dbgan.files import state_dir
+from dbgan.params import BganParams, DbganCommon, PretrainParams, TrainingParams
+from dbgan.train import bgan as bgan_module
+from dbgan.train import checkpoints, work
+from dbgan.train import dbgan as dbgan_module
+from dbgan.train.bgan import BganTask, train_bgan
+from dbgan.train.dbgan import DbganTask, pretrain
+from dbgan.train.loop import DivergedError, Record, get_state, set_state, train
+from dbgan.train.numerics import Numerics
+
+OUTS = ("curves.csv", "samples.png", "summary.json", "weights.safetensors")
+SCHEDULE = PretrainParams.model_validate({"schedule": {"steps": 7, "lr": 1e-3}})
+CPU = Numerics("cpu", bf16=False, threads=1)
+
+
+def outs(folder: Path) -> dict[str, bytes]:
+    assert sorted(p.name for p in folder.iterdir()) == list(OUTS)
+    return {name: (folder / name).read_bytes() for name in OUTS}
+
+
+def work_folder() -> Path:
+    (folder,) = (state_dir() / "train").iterdir()
+    return folder
+
+
+def bgan_task(params: BganParams, datasets: Path) -> BganTask:
+    return BganTask("toy", params, bgan_module.open_data(params, datasets), CPU)
+
+
+def tensors_of(task: BganTask) -> list[torch.Tensor]:
+    return [tensor for module in task.modules.values() for tensor in module.state_dict().values()]
+
+
+def test_one_step_from_a_checkpoint_equals_one_undisturbed_step(
+    datasets: Path, bgan_params: BganParams, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    undisturbed = bgan_task(bgan_params, datasets)
+    for step in range(5):
+        undisturbed.step(step)
+    checkpoints.save(tmp_path, 5, get_state(undisturbed, Record()))
+    expected = undisturbed.step(5)
+    resumed = bgan_task(bgan_params, datasets)
+    restored = checkpoints.load_latest(tmp_path)
+    assert restored is not None
+    set_state(resumed, Record(), restored[1])
+    assert resumed.step(5) == expected
+    assert all(torch.equal(a, b) for a, b in zip(tensors_of(undisturbed), tensors_of(resumed), strict=True))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dbgan.params import BganParams
+from dbgan.train import bgan
+params = BganParams.model_validate_json(sys.argv[1])
+step = bgan.BganTask.step
+def killing(self, number):
+    if number == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, number)
+bgan.BganTask.step = killing
+bgan.train_bgan("toy", params, Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_killed_at_any_step_and_run_again_it_leaves_the_same_bytes(
+    datasets: Path, bgan_params: BganParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    train_bgan("toy", bgan_params, datasets, tmp_path / "undisturbed")
+    monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "state"))
+    arguments = [bgan_params.model_dump_json(), str(datasets), str(tmp_path / "resumed"), str(step)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (checkpoints.latest_path(work_folder() / "checkpoints") is not None) == (step > 1)
+    train_bgan("toy", bgan_params, datasets, tmp_path / "resumed")
+    assert outs(tmp_path / "undisturbed") == outs(tmp_path / "resumed")
+
+
+def test_finished_work_is_given_back_without_training(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "first")
+    monkeypatch.setattr(dbgan_module, "DbganTask", None)  # to build it again would fail
+    started = time.monotonic()
+    pretrain(common, SCHEDULE, datasets, tmp_path / "second")
+    assert time.monotonic() - started < 1.0
+    assert outs(tmp_path / "first") == outs(tmp_path / "second")
+
+
+def test_finished_work_keeps_its_outs_and_drops_its_checkpoints(
+    datasets: Path, common: DbganCommon, tmp_path: Path
+) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    names = {p.name for p in work_folder().iterdir()}
+    assert names == {"done.json", "outs", "start.json", "times.json"}
+    assert json.loads((work_folder() / "times.json").read_text())["steps"] == 7
+
+
+def test_a_damaged_kept_out_is_not_given_back(datasets: Path, common: DbganCommon, tmp_path: Path) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    expected = outs(tmp_path / "l1")
+    (work_folder() / "outs" / "curves.csv").write_text("step\n")
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    assert outs(tmp_path / "l1") == expected
+
+
+def test_how_often_it_is_saved_is_no_part_of_the_recipe_but_the_seed_is(
+    datasets: Path, common: DbganCommon, tmp_path: Path
+) -> None:
+    def with_training(**changes: object) -> DbganCommon:
+        return common.model_copy(update={"training": common.training.model_copy(update=changes)})
+
+    pretrain(common, SCHEDULE, datasets, tmp_path / "a")
+    pretrain(with_training(checkpoint_every=5, cache="none"), SCHEDULE, datasets, tmp_path / "b")
+    assert len(list((state_dir() / "train").iterdir())) == 1
+    pretrain(with_training(seed=3), SCHEDULE, datasets, tmp_path / "c")
+    assert len(list((state_dir() / "train").iterdir())) == 2
+    assert outs(tmp_path / "a")["weights.safetensors"] != outs(tmp_path / "c")["weights.safetensors"]
+
+
+def test_other_code_with_the_same_bytes_passes_the_canary(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    monkeypatch.setattr(work, "code_digest", lambda *_: "other code")
+    monkeypatch.setattr(work, "train", None)  # only the canary may run
+    pretrain(common, SCHEDULE, datasets, tmp_path / "again")
+    assert outs(tmp_path / "l1") == outs(tmp_path / "again")
+    assert json.loads((work_folder() / "start.json").read_text())["code"] == "other code"
+
+
+def test_other_code_with_other_bytes_fails_with_the_word_revision(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    monkeypatch.setattr(work, "code_digest", lambda *_: "other code")
+    real = dbgan_module.annealed
+    monkeypatch.setattr(dbgan_module, "annealed", lambda *a: 0.5 * real(*a))
+    with pytest.raises(work.StaleRevisionError, match=r"bump REVISION \(now 1\) in dbgan/train/dbgan\.py"):
+        pretrain(common, SCHEDULE, datasets, tmp_path / "again")
+
+
+def test_the_canary_leaves_no_trace(datasets: Path, bgan_params: BganParams) -> None:
+    torch.set_num_threads(1)
+    task = bgan_task(bgan_params, datasets)
+    before = [tensor.clone() for tensor in tensors_of(task)]
+    first = work.canary(task)
+    assert all(torch.equal(a, b) for a, b in zip(before, tensors_of(task), strict=True))
+    assert work.canary(task) == first
+
+
+@pytest.mark.parametrize("bad_step", [0, 5])
+def test_a_lost_number_names_the_step_the_terms_and_the_last_good_checkpoint(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad_step: int
+) -> None:
+    real = dbgan_module.losses.content
+    calls = iter(range(100))
+    factors = {bad_step: float("nan")}
+    monkeypatch.setattr(
+        dbgan_module.losses, "content", lambda a, b, kind: real(a, b, kind) * factors.get(next(calls), 1.0)
+    )
+    data = dbgan_module.open_data(common, SCHEDULE, datasets)
+    task = DbganTask("l1", "l1", common, SCHEDULE, None, "", data, CPU)
+    with pytest.raises(DivergedError) as caught:
+        train(task, TrainingParams(checkpoint_every=2, evaluate_every=50), tmp_path)
+    message = str(caught.value)
+    assert f"at step {bad_step} (loss nan)" in message
+    assert ("step-00000004.pt" if bad_step else "none yet") in message
+    assert all(bool(torch.isfinite(p).all()) for p in task.generator.parameters())
+
+
+def test_training_imports_without_the_packages_of_other_stages() -> None:
+    blocked = ("ray", "dvc", "webdataset", "pillow_heif")
+    code = f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\nimport dbgan.train.bgan, dbgan.train.dbgan"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_curve_floats_have_six_digits_and_gaps_are_empty() -> None:
+    rows = [{"step": 3, "phase": "warmup", "d_loss": 1.0 / 3.0}, {"step": 6, "phase": "real", "loss": 1e-7}]
+    assert work.curves_csv(rows, ["loss", "d_loss"]) == (b"step,phase,loss,d_loss\n3,warmup,,0.333333\n6,real,1e-07,\n")
+
+
+def test_networks_are_put_back_to_training_after_an_evaluation(datasets: Path, bgan_params: BganParams) -> None:
+    task = bgan_task(bgan_params, datasets)
+    task.evaluate()
+    assert isinstance(task.generator, nn.Module)
+    assert task.generator.training
