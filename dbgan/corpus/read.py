@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dbgan.corpus.header import Header
 from dbgan.corpus.layout import KEY_PART, Kind, Sample
-from dbgan.corpus.tables import CORPUS, MANIFEST
+from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet
 from dbgan.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -115,17 +114,7 @@ class Corpus:
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Manifest rows of the samples, in order; only `columns` are read from disk (None: all)."""
-        names = None if columns is None else list(columns)
-        try:
-            manifest = pq.read_table(self.path / MANIFEST, columns=names)
-        except pa.ArrowException as error:
-            raise CorpusError(f"{self.path / MANIFEST}: cannot be read ({error}).") from None
-        missing = [name for name in names or [] if name not in manifest.column_names]
-        if missing:
-            raise CorpusError(
-                f"{self.path / MANIFEST}: no column {', '.join(missing)}.\n"
-                f"It has: {', '.join(pq.read_schema(self.path / MANIFEST).names)}."
-            )
+        manifest = read_parquet(self.path / MANIFEST, columns)
         if len(self) != manifest.num_rows:
             manifest = manifest.take(pa.array(self._rows))
         table: pd.DataFrame = manifest.to_pandas()
@@ -254,13 +243,7 @@ def _read_index(path: Path, header: Header) -> pa.Table:
     """Key, shard, offsets and sizes of every sample; all else stays on disk."""
     where = path / MANIFEST
     names = ["key", "shard"] + [f"{field}_{what}" for field in (*header.fields, "json") for what in ("offset", "size")]
-    try:
-        index = pq.read_table(where, columns=names, read_dictionary=["shard"])
-    except (OSError, pa.ArrowException) as error:
-        raise CorpusError(f"{where}: cannot be read ({error}).\nNext: build the corpus again (`dvc repro`).") from None
-    missing = [name for name in names if name not in index.column_names]
-    if missing:
-        raise CorpusError(f"{where}: no column {', '.join(missing)}.\nNext: build the corpus again (`dvc repro`).")
+    index = read_parquet(where, names, categories=["shard"])
     for shard in pc.unique(index.column("shard")).to_pylist():
         if not KEY_PART.fullmatch(shard):
             raise CorpusError(f"{where}: {shard!r} is no name of a shard (a path, pipe or URL is never opened).")

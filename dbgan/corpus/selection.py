@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dbgan import files
-from dbgan.corpus.tables import ROW_GROUP
+from dbgan.corpus.tables import ROW_GROUP, read_parquet
 from dbgan.errors import CorpusError
 
 SPLITS = ("train", "val", "test")
@@ -65,10 +65,7 @@ def read_selection(path: Path) -> pd.DataFrame:
         raise CorpusError(
             f"{path}: no such selection.\nNext: make it with `dvc repro curate@{path.name.split('.')[0]}`."
         )
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not a parquet file ({error}).\nNext: run the curate stage again.") from None
+    table = read_parquet(path)
     if table.schema.names != SELECTION.names:
         raise CorpusError(
             f"{path}: expected the columns {', '.join(SELECTION.names)}, found {', '.join(table.schema.names)}.\n"

@@ -113,8 +113,8 @@ def folded(corpus: Path) -> dict[str, Receipt]:
     if not all(path.is_file() for path in paths) or _format(corpus) != FORMAT_VERSION:
         return {}
     try:
-        shards, manifest, rejects = (pq.read_table(path).to_pylist() for path in paths)
-    except pa.ArrowException:
+        shards, manifest, rejects = (read_parquet(path).to_pylist() for path in paths)
+    except CorpusError:
         return {}  # damaged tables prove nothing: every shard is then built again
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in manifest:
@@ -136,6 +136,30 @@ def folded(corpus: Path) -> dict[str, Receipt]:
                 rejects=tuple(refused[name]),
             )
     return found
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> pa.Table:
+    """The table in `path`; `categories` are columns read as dictionaries, for few values in many rows.
+
+    Opened here and not by name: pyarrow would take `pipe:x` for a URI, and make columns of folders called `a=b`.
+
+    Raises:
+        CorpusError: the file is missing, damaged, or has no such column.
+    """
+    if not path.is_file():
+        raise CorpusError(f"{path}: is missing.\nNext: `dvc pull`, or build it again (`dvc repro`).")
+    try:
+        with pa.memory_map(str(path)) as source, pq.ParquetFile(source, read_dictionary=list(categories)) as file:
+            absent = [name for name in columns or () if name not in file.schema_arrow.names]
+            if absent:
+                raise CorpusError(
+                    f"{path}: no column {', '.join(absent)}. It has: {', '.join(file.schema_arrow.names)}.\n"
+                    "Next: ask for one of these, or build the corpus again (`dvc repro`)."
+                )
+            return file.read(columns=None if columns is None else list(columns))
+    except (pa.ArrowException, OSError) as error:
+        what = " ".join(str(error).split())
+        raise CorpusError(f"{path}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
 
 
 def _format(corpus: Path) -> int | None:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dbgan.corpus import receipts, tables
 from dbgan.corpus.columns import coerce, json_columns
@@ -60,7 +59,7 @@ def verify(
         shards = _table(path, tables.SHARDS, tables.SHARDS_SCHEMA)
         rejects = _table(path, tables.REJECTS, tables.REJECTS_SCHEMA)
     except CorpusError as error:
-        return [Problem(path.name, str(error).splitlines()[0])]
+        return [Problem(path.name, str(error).splitlines()[0].removeprefix(f"{path}/").removeprefix(f"{path}: "))]
     problems = [*_folder(path, shards), *_keys(manifest), *_counts(path, manifest, shards, rejects)]
     shard_rows = {row["name"]: row for row in shards.to_pylist() if KEY_PART.fullmatch(row["name"])}
     expected = _rows_by_shard(manifest)
@@ -84,15 +83,12 @@ def verify(
 
 
 def _table(path: Path, name: str, schema: pa.Schema) -> pa.Table:
-    try:
-        table = pq.read_table(path / name)
-    except FileNotFoundError:
-        raise CorpusError(f"{name}: is missing") from None
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{name}: cannot be read ({' '.join(str(error).split())})") from None
+    table = tables.read_parquet(path / name)
     if not table.schema.equals(schema):
         differing = sorted(set(map(str, table.schema)) ^ set(map(str, schema)))
-        raise CorpusError(f"{name}: has not the columns of this format; differing: {', '.join(differing) or 'order'}")
+        raise CorpusError(
+            f"{path / name}: has not the columns of this format; differing: {', '.join(differing) or 'order'}"
+        )
     return table
 
 
