@@ -45,9 +45,7 @@ class Block:
     cells: tuple[Cell, ...]
 
 
-def fit(
-    picture: NDArray[np.uint8], width: int, height: int, *, enlarge: bool = False, smooth: bool = True
-) -> NDArray[np.uint8]:
+def fit(picture: NDArray[np.uint8], width: int, height: int, *, enlarge: bool = False) -> NDArray[np.uint8]:
     """Reduce HWC uint8 RGB to fit into `width` x `height` px, keeping its shape.
 
     Args:
@@ -55,13 +53,12 @@ def fit(
         width: limit, px.
         height: limit, px.
         enlarge: also enlarge a smaller picture to the limit.
-        smooth: enlarge by cubic interpolation; False: by whole pixels, so that every pixel can be seen.
     """
     scale = min(width / picture.shape[1], height / picture.shape[0])
     if scale >= 1 and not enlarge:
         return picture
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=how), dtype=np.uint8)
 
 

@@ -54,7 +54,7 @@ def sentences(facts: Facts) -> list[str]:
 
 def _strength(facts: Facts) -> str:
     found, medians = facts.differences["synthetic"], facts.medians
-    word = "weaker than" if found.high < 0 else "stronger than" if found.low > 0 else "about as strong as"
+    word = "weaker than" if found.high < 0 else "stronger than" if found.low > 0 else "not told apart in strength from"
     return (
         f"{capital(facts.blur)} blur is {word} that of the real captures: median edge extent "
         f"{medians['synthetic']:.2f} px against {medians['real']:.2f} px "
