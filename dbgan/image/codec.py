@@ -130,7 +130,11 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     picture = _read(data, max_pixels, min_side)
     if picture.extension == ext:
         return Stored(picture.kept, picture.pixels, True, picture.warnings)
-    encoded = encode(picture.pixels, ext)
+    try:
+        encoded = encode(picture.pixels, ext)
+    except (ValueError, cv2.error):
+        height, width, _ = picture.pixels.shape
+        raise ImageError("too_large", f"{width}x{height} px do not fit into one {ext} file") from None
     if ext == "png":
         return Stored(encoded, picture.pixels, False, picture.warnings)
     lossy = f"encoded as jpg, quality {JPEG_QUALITY}"

@@ -229,6 +229,14 @@ def test_sizes_are_limited_by_the_header() -> None:
     assert reason(raw_png(60_000, 60_000, 2, b"")) == "too_large"
 
 
+def test_a_picture_too_long_for_a_jpeg_is_refused_where_one_must_be_written() -> None:
+    long = np.zeros((2, 66_000, 3), np.uint8)
+    data = saved(Image.fromarray(long), "PNG")
+    with pytest.raises(ImageError, match="too_large"):
+        codec.store(data, "jpg")
+    assert codec.store(data, "png").kept
+
+
 def test_a_promise_of_100_megapixels_in_a_kilobyte_costs_no_memory() -> None:
     """In a process of its own, because a peak never falls."""
     script = (
