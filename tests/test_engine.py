@@ -1,4 +1,4 @@
-"""The engine: reuse, kills, failures, the canary and the lock, in this process and on Ray."""
+"""The engine in this process: reuse, kills, failures, the lock, threads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import os
 import shutil
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dbgan import engine, engine_canary, files
+from dbgan import engine
 from dbgan.corpus import receipts
 from dbgan.engine import build_corpus
-from dbgan.engine_ray import slots
-from dbgan.errors import DbganError
+from dbgan.errors import DbganError, MissingPackageError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plan, plans
 
 STATE_FILES = ("README.md", "corpus.json", "manifest.parquet", "rejects.parquet", "shards.parquet")
@@ -159,6 +157,7 @@ def _die_before(n: int, out: str) -> None:
     sys.addaudithook(count)
 
 
+@pytest.mark.slow
 def test_killed_before_any_file_operation_and_resumed_equals_undisturbed(
     tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,74 +195,6 @@ def test_killed_between_a_new_tar_and_its_receipt_the_old_receipt_is_not_believe
     assert contents(out) == before
 
 
-# The canary.
-
-
-def _change_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "code_digest", lambda *modules: "0" * 64)
-
-
-def test_a_code_change_with_equal_bytes_keeps_the_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "c"
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    inodes = {path: path.stat().st_ino for path in out.iterdir()}
-    _change_code(monkeypatch)
-    built: list[str] = []
-    original = TinyBuilder._build
-    monkeypatch.setattr(TinyBuilder, "_build", lambda self, p: built.append(p.shard) or original(self, p))
-    report = build_corpus(out, HEADER, TinyBuilder(), plans())
-    assert (report.built, report.reused) == (0, 4)
-    assert built == ["a-000"], "one shard is the canary"
-    assert {path: path.stat().st_ino for path in out.iterdir()} == inodes
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    assert built == ["a-000"], "proved once, the code is known"
-
-
-def test_a_code_change_with_other_bytes_fails_naming_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "c"
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    before = contents(out)
-    _change_code(monkeypatch)
-    with pytest.raises(DbganError, match=r"bump REVISION \(now 1\) of 'tiny' in dbgan.corpus.layout"):
-        build_corpus(out, HEADER, TinyBuilder(tint=1), plans())
-    assert contents(out) == before
-
-
-def test_a_code_change_of_measures_alone_fails_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, shards = tmp_path / "c", plans()[1:3]
-    build_corpus(out, HEADER, TinyBuilder(), shards)
-    _change_code(monkeypatch)
-    original = TinyBuilder._build
-
-    def measured(self: TinyBuilder, shard: engine.Plan) -> object:
-        for made in original(self, shard):
-            yield replace(made, columns={**made.columns, "blur_contrast": 0.5})
-
-    monkeypatch.setattr(TinyBuilder, "_build", measured)
-    with pytest.raises(DbganError, match=r"same bytes, but sample a/004 has blur_contrast 0.5 against None"):
-        build_corpus(out, HEADER, TinyBuilder(), shards)
-
-
-def test_without_dbgan_state_the_code_is_unknown_and_one_shard_is_proved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "c"
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "another"))
-    with pytest.raises(DbganError, match="bump REVISION"):
-        build_corpus(out, HEADER, TinyBuilder(tint=1), plans())
-    assert build_corpus(out, HEADER, TinyBuilder(), plans()).reused == 4
-
-
-def test_the_canary_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "c"
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    _change_code(monkeypatch)
-    build_corpus(out, HEADER, TinyBuilder(), plans())
-    assert list((files.state_dir() / "canary").iterdir()) == []
-    assert engine_canary.choose(out.resolve(), plans(), receipts.finished(out), "0" * 64) is None
-
-
 # The lock.
 
 
@@ -290,71 +221,38 @@ def test_a_second_build_of_the_same_folder_names_the_first(tmp_path: Path) -> No
     assert build_corpus(out, HEADER, TinyBuilder(), plans()).built == 4
 
 
-# Ray.
+# Threads and packages.
 
 
-def test_slots_never_span_nodes() -> None:
-    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
-    assert slots(nodes, 2, 0) == 2
-    assert slots(nodes, 4, 0) == 0
-    assert slots(nodes, 1, 0.5) == 2
-    assert slots(nodes, 1, 0.1) == 3
+class _Torch:
+    """What the engine asks of torch."""
+
+    threads = 7
+
+    def get_num_threads(self) -> int:
+        return self.threads
+
+    def set_num_threads(self, threads: int) -> None:
+        self.threads = threads
 
 
-@pytest.fixture(scope="module")
-def _ray() -> object:
-    """One Ray for the module: starting it costs seconds."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("ray is not installed")
-    import logging
-
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield ray
-    ray.shutdown()
-
-
-@pytest.mark.usefixtures("_ray")
-def test_two_ray_workers_build_the_bytes_of_this_process(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
-    report = build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2)
-    assert report.built == 4
-    assert contents(tmp_path / "c") == undisturbed
-
-
-@pytest.mark.usefixtures("_ray")
-def test_a_ray_worker_killed_in_the_middle_of_a_shard_is_replaced_and_the_bytes_are_the_same(
-    tmp_path: Path, undisturbed: dict[str, bytes]
+def test_torch_computes_on_the_threads_of_the_recipe_and_is_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marker = tmp_path / "killed"
-    build_corpus(tmp_path / "c", HEADER, TinyBuilder(killer="a-000", marker=marker), plans(), workers=2)
-    assert marker.exists()
-    assert contents(tmp_path / "c") == undisturbed
+    torch, seen = _Torch(), []
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    original = TinyBuilder._build
+    monkeypatch.setattr(TinyBuilder, "_build", lambda self, p: seen.append(torch.threads) or original(self, p))
+    build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), threads=3)
+    assert seen == [3] * 4
+    assert torch.threads == 7
 
 
-@pytest.mark.usefixtures("_ray")
-def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path: Path) -> None:
-    out = tmp_path / "c"
-    builder = TinyBuilder(killer="a-000", marker=tmp_path / "killed", always=True)
-    with pytest.raises(
-        DbganError, match=r"1 shards failed 3 times; 3 shards are finished and kept.\n  a-000: the worker"
-    ):
-        build_corpus(out, HEADER, builder, plans(), workers=2)
-    assert sorted(receipts.finished(out)) == ["a-001", "b-000", "c-000"]
-    assert not list(out.glob(".*.partial"))
-
-
-@pytest.mark.usefixtures("_ray")
-def test_a_plan_that_raises_on_ray_gives_the_message_of_the_serial_engine(tmp_path: Path) -> None:
-    messages = []
-    for workers in (1, 2):
-        with pytest.raises(DbganError) as failure:
-            build_corpus(tmp_path / str(workers), HEADER, TinyBuilder(poison="b-000"), plans(), workers=workers)
-        messages.append(str(failure.value))
-    assert messages[0] == messages[1]
-
-
-@pytest.mark.usefixtures("_ray")
-def test_a_request_the_cluster_can_never_satisfy_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(DbganError, match=r"2 workers of 1 CPUs and 1 GPUs each were asked for; the cluster has 2 CPUs"):
-        build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2, gpus_per_worker=1)
+def test_without_ray_this_process_builds_and_more_workers_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "ray" else find(name, *rest))
+    with pytest.raises(MissingPackageError, match="building with 2 workers needs the package 'ray'"):
+        build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2)
+    assert build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans()).built == 4

@@ -12,7 +12,7 @@ import yaml
 
 from dbgan.corpus import Corpus, card
 from dbgan.corpus.layout import REJECT_REASONS
-from tests.corpus.tiny import HEADER, sample
+from tests.corpus.tiny import HEADER
 
 COUNTS: dict[str, Any] = {
     "samples": 1234,
@@ -85,10 +85,6 @@ def test_parameters_privacy_and_notes_are_stated() -> None:
     assert "No location, serial number or owner's name is kept." in text
     assert "- recordings occur in both splits" in text
     assert "their manifest columns are null" in text
-
-
-def test_a_sample_of_the_card_is_a_sample_of_the_writer() -> None:
-    assert set(sample("a/1", 1).fields) == set(HEADER.fields)
 
 
 @pytest.mark.parametrize(("samples", "size"), [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10**7, "n>10M")])

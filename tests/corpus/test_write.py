@@ -13,7 +13,7 @@ import pytest
 from dbgan.corpus.layout import Reject
 from dbgan.corpus.receipts import finished
 from dbgan.corpus.write import write_shard
-from tests.corpus.tiny import contents, plan, png, sample
+from tests.corpus.tiny import contents, plan, sample
 
 PLAN = plan("a", {"001": 1, "002": 2})
 # The whole format in one number. If this changes, FORMAT_VERSION must be raised, and every corpus is built again.
@@ -130,7 +130,3 @@ def test_lineage_of_synthesized_pairs_is_in_the_json_and_in_the_row(tmp_path: Pa
     receipt = write_shard(tmp_path, PLAN, "paired", "png", [sample("a/001-v3", 1, **lineage)])
     assert {name: receipt.rows[0][name] for name in lineage} == {**lineage, "noise": [1.0, 0.5]}
     assert b'"noise":[1.0,0.5]' in (tmp_path / "a-000.tar").read_bytes()
-
-
-def test_png_of_this_test_is_a_png() -> None:
-    assert png(__import__("numpy").zeros((2, 2, 3), "uint8")).startswith(b"\x89PNG")

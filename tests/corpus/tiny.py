@@ -62,6 +62,7 @@ class TinyBuilder:
         poison: a shard that always raises.
         killer: a shard whose building kills its own process, until the file `marker` exists.
         always: the killer kills every time.
+        victim: the process that is killed instead of the builder's own.
         tint: added to every value: a change of code that changes bytes.
     """
 
@@ -69,6 +70,7 @@ class TinyBuilder:
     killer: str = ""
     marker: Path | None = None
     always: bool = False
+    victim: int = 0
     tint: int = 0
     revision: int = 1
     name: str = "tiny"
@@ -94,7 +96,7 @@ class TinyBuilder:
         assert self.marker is not None
         if self.always or not self.marker.exists():
             self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(self.victim or os.getpid(), signal.SIGKILL)
 
 
 def plans() -> list[Plan]:

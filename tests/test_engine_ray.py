@@ -1,0 +1,136 @@
+"""The engine on Ray: the same bytes, whatever is killed."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbgan.corpus import receipts
+from dbgan.engine import build_corpus
+from dbgan.engine_ray import slots
+from dbgan.errors import DbganError
+from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> dict[str, bytes]:
+    """The files of a corpus that was built in this process, without trouble."""
+    build_corpus(tmp_path / "undisturbed", HEADER, TinyBuilder(), plans())
+    return contents(tmp_path / "undisturbed")
+
+
+def test_slots_never_span_nodes() -> None:
+    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
+    assert slots(nodes, 2, 0) == 2
+    assert slots(nodes, 4, 0) == 0
+    assert slots(nodes, 1, 0.5) == 2
+    assert slots(nodes, 1, 0.1) == 3
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """One Ray for the module: starting it costs seconds."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("ray is not installed")
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_two_ray_workers_build_the_bytes_of_this_process(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    report = build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2)
+    assert report.built == 4
+    assert contents(tmp_path / "c") == undisturbed
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_ray_worker_killed_in_the_middle_of_a_shard_is_replaced_and_the_bytes_are_the_same(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    marker = tmp_path / "killed"
+    build_corpus(tmp_path / "c", HEADER, TinyBuilder(killer="a-000", marker=marker), plans(), workers=2)
+    assert marker.exists()
+    assert contents(tmp_path / "c") == undisturbed
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    builder = TinyBuilder(killer="a-000", marker=tmp_path / "killed", always=True)
+    with pytest.raises(
+        DbganError, match=r"1 shards failed 3 times; 3 shards are finished and kept.\n  a-000: the worker"
+    ):
+        build_corpus(out, HEADER, builder, plans(), workers=2)
+    assert sorted(receipts.finished(out)) == ["a-001", "b-000", "c-000"]
+    assert not list(out.glob(".*.partial"))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_plan_that_raises_on_ray_gives_the_message_of_the_serial_engine(tmp_path: Path) -> None:
+    messages = []
+    for workers in (1, 2):
+        with pytest.raises(DbganError) as failure:
+            build_corpus(tmp_path / str(workers), HEADER, TinyBuilder(poison="b-000"), plans(), workers=workers)
+        messages.append(str(failure.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_request_the_cluster_can_never_satisfy_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DbganError, match=r"2 workers of 1 CPUs and 1 GPUs each were asked for; the cluster has 2 CPUs"):
+        build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans(), workers=2, gpus_per_worker=1)
+
+
+def _build_on_ray_and_die(out: Path, state: str, marker: Path) -> None:
+    os.environ["DBGAN_STATE"] = state
+    builder = TinyBuilder(killer="a-000", marker=marker, victim=os.getpid())
+    build_corpus(out, HEADER, builder, plans(), workers=2)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_the_whole_command_killed_on_ray_and_started_again_equals_undisturbed(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    out, marker = tmp_path / "c", tmp_path / "killed"
+    child = multiprocessing.get_context("spawn").Process(
+        target=_build_on_ray_and_die, args=(out, os.environ["DBGAN_STATE"], marker)
+    )
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert not (out / "manifest.parquet").exists()
+    build_corpus(out, HEADER, TinyBuilder(), plans(), workers=2)
+    assert contents(out) == undisturbed
+
+
+def _refused_by_the_cluster(out: Path, address: str, answer: object) -> None:
+    os.environ["RAY_ADDRESS"] = address
+    try:
+        build_corpus(out, HEADER, TinyBuilder(), plans(), workers=3)
+    except DbganError as error:
+        answer.put(str(error))
+
+
+@pytest.mark.slow
+def test_ray_address_names_the_cluster_that_is_used(tmp_path: Path, cluster: Any) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    address = cluster.get_runtime_context().gcs_address
+    child = context.Process(target=_refused_by_the_cluster, args=(tmp_path / "c", address, answer))
+    child.start()
+    # A cluster of its own would have had room for three.
+    assert "3 workers of 1 CPUs each were asked for; the cluster has 2 CPUs" in answer.get(timeout=120)
+    child.join()
+    assert cluster.is_initialized()
