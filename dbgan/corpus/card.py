@@ -124,8 +124,8 @@ def _privacy(header: Header) -> str:
         "## Privacy\n\n"
         "Pictures carry no EXIF, XMP, IPTC, maker notes, embedded thumbnails or text. Of a capture's metadata only "
         "make, model, exposure, ISO, f-number, focal length and local capture time are kept, in the `json` member. "
-        "`origin` is a digest of the source file's path: file and folder names do not leave their owner. No "
-        "location, serial number or owner's name is kept. What the pictures show was not changed."
+        "`origin` is a digest of the source file's path. Keys are made of the source's folder and file names. No "
+        "location, serial number or owner's name of the metadata is kept. What the pictures show was not changed."
     )
     icc = " ICC colour profiles are kept inside pictures whose bytes were kept."
     return text + ("" if header.synthesized else icc)

@@ -82,7 +82,7 @@ def test_a_device_name_ends_no_table_cell_and_starts_no_markup() -> None:
 def test_parameters_privacy_and_notes_are_stated() -> None:
     text = card.render(replace(HEADER, quality=False, notes=("recordings occur in both splits",)), COUNTS)
     assert "```yaml\nlayout: paired\n```" in text
-    assert "No location, serial number or owner's name is kept." in text
+    assert "No location, serial number or owner's name of the metadata is kept." in text
     assert "- recordings occur in both splits" in text
     assert "their manifest columns are null" in text
 
