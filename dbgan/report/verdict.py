@@ -96,9 +96,8 @@ def score_warnings(scores: Scores) -> list[Warned]:
         if l1 is not None and l1 <= 0:
             found.append(
                 Warned(
-                    "l1",
-                    f"l1 is not above the blurry input on {source} ({l1:+.2f} dB): "
-                    "training is broken or far too short.",
+                    source,
+                    f"l1 is not above the blurry input ({l1:+.2f} dB): training is broken or far too short.",
                 )
             )
         for variant in VARIANTS:
@@ -106,8 +105,8 @@ def score_warnings(scores: Scores) -> list[Warned]:
             if gain is not None and gain < -UNDER_INPUT_DB:
                 found.append(
                     Warned(
-                        variant,
-                        f"{variant} is {-gain:.2f} dB under the blurry input on {source} "
+                        source,
+                        f"{variant} is {-gain:.2f} dB under the blurry input "
                         f"({scores.get(variant, source):.2f} against {scores.get(INPUT, source):.2f} dB): "
                         "by this measure it makes the pictures worse. Its pictures are shown as they came.",
                     )

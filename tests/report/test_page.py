@@ -132,7 +132,7 @@ def test_an_empty_project_gives_a_page_that_says_so(project: Project) -> None:
 
 def test_warnings_of_all_stages_are_collected(project: Project) -> None:
     warnings = warnings_of(project.build())
-    assert "minus is 1.05 dB under the blurry input on city (23.97 against 25.02 dB)" in warnings
+    assert "minus is 1.05 dB under the blurry input (23.97 against 25.02 dB)" in warnings
     assert "base is" not in warnings
     assert "z hardly changes the picture" in warnings
     assert "One sequence only: no validation split." in warnings

@@ -12,8 +12,8 @@ def scores(images: int = 2, **psnr: float) -> Scores:
 
 def test_half_a_db_under_the_input_is_no_warning_and_more_is() -> None:
     found = score_warnings(scores(input=25.0, l1=25.2, minus=24.5, base=24.4))
-    assert [warning.about for warning in found] == ["base"]
-    assert "0.60 dB under the blurry input" in found[0].words
+    assert [warning.about for warning in found] == ["city"]
+    assert "base is 0.60 dB under the blurry input" in found[0].words
 
 
 def test_an_l1_that_is_not_above_its_input_is_called_broken() -> None:
