@@ -76,11 +76,12 @@ def device_class(device: str = "cpu", threads: int = 1) -> dict[str, Any]:
     if device.startswith("cuda"):
         import torch
 
+        cudnn: Any = torch.backends.cudnn
         major, minor = torch.cuda.get_device_capability(device)
         return {
             "device": "cuda",
             "capability": f"{major}.{minor}",
-            "cudnn": str(torch.backends.cudnn.version()),
+            "cudnn": str(cudnn.version()),
             "torch": version("torch"),
         }
     return {"device": "cpu", "isa": cpu_class(), "threads": int(threads), "torch": version("torch")}
