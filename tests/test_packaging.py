@@ -166,7 +166,7 @@ def test_a_missing_python_is_refused_in_words(project: Path) -> None:
 
 def test_the_format_document_names_every_column_key_and_reason() -> None:
     from dbgan.corpus.columns import json_columns, manifest_columns
-    from dbgan.corpus.layout import FORMAT_VERSION, REJECT_REASONS
+    from dbgan.corpus.layout import FORMAT_VERSION, REJECT_REASONS, WARNINGS
     from dbgan.image.quality import MEASURES
 
     text = (PROJECT / "docs" / "corpus-format.md").read_text()
@@ -174,6 +174,7 @@ def test_the_format_document_names_every_column_key_and_reason() -> None:
     named = set(re.findall(r"`([A-Za-z_0-9]+)`", text))
     # per field and per measure the document names a pattern: F_offset, F_laplacian
     columns = {re.sub(r"^(blur|sharp)_", "F_", name) for name in manifest_columns("paired", True)}
+    keys = {re.sub(r"^(blur|sharp)_", "F_", name) for name in json_columns("paired", True)}
     numbers = {name for name in columns if name.removeprefix("has_") in ("exposure_s", "iso", "f_number", "focal_mm")}
     assert columns - numbers - named == set()
-    assert {*json_columns(True), *REJECT_REASONS, *(f"F_{m}" for m in MEASURES), *MEASURES} - named == set()
+    assert {*keys, *REJECT_REASONS, *WARNINGS, *(f"F_{m}" for m in MEASURES), *MEASURES} - named == set()

@@ -9,6 +9,7 @@ import yaml
 
 from dbgan.corpus.columns import json_columns
 from dbgan.corpus.header import Header
+from dbgan.corpus.layout import WARNINGS
 
 _DTYPES = {"text": "string", "int32": "int32", "float": "float64", "flag": "bool"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -45,6 +46,7 @@ def render(header: Header, counts: Mapping[str, Any]) -> str:
         f"{_KINDS[header.kind]}{', synthesized' if header.synthesized else ''}.",
         _numbers(header, counts),
         _refused(counts),
+        _warned(counts),
         _layout(header),
         _privacy(header),
         _made_from(header),
@@ -60,7 +62,8 @@ def front_matter(header: Header, counts: Mapping[str, Any]) -> dict[str, Any]:
     samples = counts["samples"]
     features: list[dict[str, Any]] = [{"name": "__key__", "dtype": "string"}, {"name": "__url__", "dtype": "string"}]
     features += [{"name": f"{field}.{header.ext}", "dtype": "image"} for field in header.fields]
-    features.append({"name": "json", "struct": [_feature(*item) for item in json_columns(header.synthesized).items()]})
+    struct = [_feature(*item) for item in json_columns(header.kind, header.synthesized).items()]
+    features.append({"name": "json", "struct": struct})
     return {
         "pretty_name": header.name,
         "task_categories": ["image-to-image"],
@@ -85,9 +88,15 @@ def _numbers(header: Header, counts: Mapping[str, Any]) -> str:
         ("bytes in shards", f"{counts['bytes']:,}"),
         ("image fields", ", ".join(f"`{field}.{header.ext}`" for field in header.fields)),
         ("picture sizes, px", _some(counts["sizes"])),
+        ("stored as the source had them", _kept(header, counts)),
         ("devices", _some({device or "unknown": n for device, n in counts["devices"].items()})),
     ]
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows)
+
+
+def _kept(header: Header, counts: Mapping[str, Any]) -> str:
+    numbers = (f"`{field}` {counts['kept'][f'{field}_kept']:,}" for field in header.fields)
+    return f"{', '.join(numbers)}; the others were encoded (`kept` in `json`)"
 
 
 def _some(numbers: Mapping[str, int], most: int = 10) -> str:
@@ -104,6 +113,16 @@ def _refused(counts: Mapping[str, Any]) -> str:
     return (
         f"## Refused inputs\n\n{counts['rejects']:,} inputs were refused; `rejects.parquet` lists each.\n\n"
         "| reason | the file ... | inputs |\n|---|---|---|\n" + "\n".join(lines)
+    )
+
+
+def _warned(counts: Mapping[str, Any]) -> str:
+    if not counts["warnings"]:
+        return ""
+    lines = [f"| {warning} | {WARNINGS[warning]} | {n:,} |" for warning, n in counts["warnings"].items()]
+    return (
+        "## Pictures with a warning\n\nThey were accepted; the manifest's column `warnings` names them.\n\n"
+        "| warning | the picture was or had ... | pictures |\n|---|---|---|\n" + "\n".join(lines)
     )
 
 

@@ -31,10 +31,15 @@ def allowed_columns() -> dict[str, str]:
     return {**columns, "device": "text"}
 
 
-def json_columns(synthesized: bool) -> dict[str, str]:
+def kept_columns(kind: Kind) -> dict[str, str]:
+    """Per image field, whether its bytes hold the source's own compressed pixels."""
+    return {f"{field}_kept": "flag" for field in FIELDS[kind]}
+
+
+def json_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
     """Every key of a sample's `json` member and its type."""
     columns = {"key": "text", "sequence": "text", "frame": "text", "width": "int32", "height": "int32"}
-    columns |= {**allowed_columns(), "origin": "text"}
+    columns |= {**allowed_columns(), "origin": "text", **kept_columns(kind)}
     return {**columns, **(LINEAGE if synthesized else {})}
 
 
@@ -52,6 +57,7 @@ def manifest_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
         columns |= {f"{field}_sha256": "digest", f"{field}_pixels_sha256": "digest"}
     columns |= {"json_offset": "int64", "json_size": "int64", "json_sha256": "digest"}
     columns |= {"width": "int32", "height": "int32", **allowed_columns(), "origin": "text"}
+    columns |= {**kept_columns(kind), "warnings": "text"}
     columns |= dict.fromkeys(measure_columns(kind), "float")
     return {**columns, **(LINEAGE if synthesized else {})}
 

@@ -40,6 +40,17 @@ REJECT_REASONS = (
 )
 """The closed list of why an input was refused."""
 
+WARNINGS = {
+    "colours_converted": "converted from its colour profile to sRGB",
+    "first_of_several": "the first picture of a file with several",
+    "lossy": "encoded anew as JPEG",
+    "profile_ignored": "had a colour profile that cannot be used",
+    "rotated": "turned upright",
+    "trailing_data": "had further data behind the picture, which was cut off",
+    "wrong_extension": "of another file type than its name said",
+}
+"""The closed list of what is told of pictures that were accepted nevertheless."""
+
 # The privacy allow-list: nothing else of a file's metadata enters a corpus. Numbers carry `has_NAME`, because a missing
 # number is 0.0 and never null (loaders infer types from the first shard).
 ALLOWED_TEXT = ("make", "model", "captured_at")
@@ -67,12 +78,21 @@ class EncodedSample:
         fields: image field -> file bytes, in the corpus's extension.
         meta: the `json` member, complete (`meta_for`).
         columns: further manifest columns of this row: pixel digests, quality measures, width, height, ...
+        kept: image fields whose bytes hold the source's own compressed pixels; the others were encoded.
+        warnings: `FIELD:WARNING` of what is known to be odd, WARNING of `WARNINGS`.
     """
 
     key: str
     fields: dict[str, bytes]
     meta: dict[str, Any]
     columns: dict[str, Any]
+    kept: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for text in self.warnings:
+            if text.partition(":")[2] not in WARNINGS:
+                raise ValueError(f"warning {text!r} is not FIELD: and one of {', '.join(WARNINGS)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dbgan import files
 from dbgan.corpus import card, receipts
-from dbgan.corpus.columns import manifest_columns, measure_columns
+from dbgan.corpus.columns import kept_columns, manifest_columns, measure_columns
 from dbgan.corpus.header import Header as Header
 from dbgan.corpus.layout import FORMAT_VERSION, Kind, Receipt, Reject
 from dbgan.errors import CorpusError
@@ -91,7 +91,7 @@ def finish(corpus: Path, header: Header, done: Iterable[Receipt], rejects: Seque
             )
     refused = [("", reject) for reject in rejects]
     refused += [(receipt.shard, reject) for receipt in done for reject in receipt.rejects]
-    counts = _counts(done, rows, [reject for _, reject in refused])
+    counts = _counts(header.kind, done, rows, [reject for _, reject in refused])
 
     corpus.mkdir(parents=True, exist_ok=True)
     schema = manifest_schema(header.kind, header.synthesized)
@@ -171,7 +171,13 @@ def _format(corpus: Path) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _counts(done: Sequence[Receipt], rows: Sequence[dict[str, Any]], rejects: Sequence[Reject]) -> dict[str, Any]:
+def _warnings(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (text.partition(":")[2] for row in rows for text in row["warnings"].split())
+
+
+def _counts(
+    kind: Kind, done: Sequence[Receipt], rows: Sequence[dict[str, Any]], rejects: Sequence[Reject]
+) -> dict[str, Any]:
     """What corpus.json says of the whole: samples, shards, bytes, and who they are."""
     sizes = Counter(f"{row['width']}x{row['height']}" for row in rows)
     return {
@@ -181,6 +187,8 @@ def _counts(done: Sequence[Receipt], rows: Sequence[dict[str, Any]], rejects: Se
         "sequences": len({row["sequence"] for row in rows}),
         "devices": dict(sorted(Counter(row["device"] for row in rows).items())),
         "sizes": dict(sorted(sizes.items())),
+        "kept": {name: sum(row[name] for row in rows) for name in kept_columns(kind)},
+        "warnings": dict(sorted(Counter(_warnings(rows)).items())),
         "rejects": len(rejects),
         "reject_reasons": dict(sorted(Counter(reject.reason for reject in rejects).items())),
     }

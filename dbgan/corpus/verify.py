@@ -232,7 +232,7 @@ class _Shard:
 
     def _json(self, data: bytes, row: dict[str, Any]) -> Iterator[str]:
         """The member has exactly the schema's keys, in canonical bytes, with the manifest's values."""
-        columns = json_columns(self.header.synthesized)
+        columns = json_columns(self.header.kind, self.header.synthesized)
         try:
             found = json.loads(data)
             if not isinstance(found, dict):

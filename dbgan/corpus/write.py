@@ -105,10 +105,11 @@ def _add_sample(tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: s
     if set(sample.fields) != set(FIELDS[kind]):
         raise ValueError(f"{where}: a {kind} sample has fields {FIELDS[kind]}, found {sorted(sample.fields)}")
     synthesized = "variant" in sample.meta
-    meta = coerce(sample.meta, json_columns(synthesized), (), f"{where}, json")
+    kept = {f"{field}_kept": field in sample.kept for field in FIELDS[kind]}
+    meta = coerce({**sample.meta, **kept}, json_columns(kind, synthesized), (), f"{where}, json")
     if meta["key"] != sample.key or f"{meta['sequence']}/{meta['frame']}" != sample.key:
         raise ValueError(f"{where}: its json member is of {meta['key']!r} ({meta['sequence']!r}, {meta['frame']!r})")
-    row: dict[str, Any] = {**meta, **sample.columns, "shard": shard}
+    row: dict[str, Any] = {**meta, **sample.columns, "shard": shard, "warnings": " ".join(sorted(sample.warnings))}
     members = {field: (f"{field}.{ext}", sample.fields[field]) for field in FIELDS[kind]}
     for field, (suffix, data) in {**members, "json": ("json", canonical(meta))}.items():
         row[f"{field}_offset"] = tar.add(f"{sample.key}.{suffix}", data)

@@ -47,7 +47,7 @@ class Stored:
     Attributes:
         data: file bytes, of the asked type. pixels: what `data` decodes to, HWC uint8 RGB, upright.
         kept: True when `data` holds the input's own compressed pixels, False when they were encoded anew.
-        warnings: what a person may want to know, such as "rotated upright"; empty for most.
+        warnings: of `layout.WARNINGS`, such as "rotated"; empty for most.
     """
 
     data: bytes
@@ -137,8 +137,7 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
         raise ImageError("too_large", f"{width}x{height} px do not fit into one {ext} file") from None
     if ext == "png":
         return Stored(encoded, picture.pixels, False, picture.warnings)
-    lossy = f"encoded as jpg, quality {JPEG_QUALITY}"
-    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, lossy))
+    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, "lossy"))
 
 
 def _read(data: bytes, max_pixels: int, min_side: int) -> _Picture:
@@ -186,9 +185,9 @@ def _jpeg(data: bytes, check: Check) -> _Picture:
         pixels = _opencv(source, "JPEG")
         if _may_lack_data(parsed, pixels) and not _is_whole(parsed):
             raise ImageError("truncated", "JPEG: coded data is missing, at the end or before a restart marker")
-    warnings = ("further pictures or data after the first were cut off",) if parsed.trailing else ()
+    warnings = ("trailing_data",) if parsed.trailing else ()
     if turn != 1:
-        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
+        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated"))
     keep = parsed.components == 3 and parsed.same_colours
     return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings)
 
@@ -218,9 +217,9 @@ def _png(data: bytes, check: Check) -> _Picture:
     else:
         parsed.check_rows()
         pixels = _rgb(PngImageFile(io.BytesIO(parsed.kept)))
-    warnings = ("data after the picture was cut off",) if parsed.trailing else ()
+    warnings = ("trailing_data",) if parsed.trailing else ()
     if turn != 1:
-        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated upright"))
+        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated"))
     if parsed.is_rgb8:
         return _Picture(pixels, parsed.kept, "png", warnings)
     return _Picture(pixels, warnings=warnings)
@@ -256,7 +255,7 @@ def _other(data: bytes, kind: str, check: Check) -> _Picture:
     image.load()
     turn = 1 if kind == "tiff" else orientation(image.info.get("exif", b""), image.info.get("xmp", b""))
     pixels = _turned(_rgb(image), turn)
-    return _Picture(pixels, warnings=(f"first of {frames} pages",) if frames > 1 else ())
+    return _Picture(pixels, warnings=("first_of_several",) if frames > 1 else ())
 
 
 def _promised(data: bytes) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         DbganError: the folder is missing or holds nothing of this layout (the error names the layout that fits); a
             larger share than `max_reject_fraction` was refused (the corpus is written first, so that it can be seen).
     """
-    from dbgan import files, recipe
+    from dbgan import recipe
     from dbgan.corpus.header import Header
     from dbgan.engine import build_corpus
     from dbgan.ingest import gopro, refusals
@@ -43,7 +43,6 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     with DigestCache() as cache:
         planned = make_plans(scan, cache.states(root, inputs, f"{name}: input digests"), params)
     refusals.save_origins(name, planned.origins)
-    warnings = files.state_dir().resolve() / "warnings" / name
     builder = IngestBuilder(
         root=str(root),
         ext=params.image,
@@ -51,7 +50,6 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         min_side=params.min_side,
         measured=params.quality,
         threads=min(MAX_THREADS, os.cpu_count() or 1) if workers == 1 else 1,
-        warnings=str(warnings),
     )
     sequences = sorted({frame.sequence for frame in scan.frames})
     header = Header(
@@ -66,7 +64,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     report = build_corpus(out, header, builder, planned.plans, rejects=planned.rejects, workers=workers)
     if scan.ignored:
         print(f"{name}: {scan.ignored} other files ignored (hidden, litter, or not named as pictures)", flush=True)
-    refusals.say_warnings(name, warnings, {plan.shard for plan in planned.plans})
+    refusals.say_warnings(name, out)
     if report.rejects:
         refusals.check_rejects(name, out, planned.origins, report.samples, params.max_reject_fraction)
     return report

@@ -12,14 +12,13 @@ from typing import Any
 
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, origin_digest, pixel_digest
 from dbgan.errors import DbganError, ImageError
-from dbgan.files import write_json
 from dbgan.image import quality
 from dbgan.image.codec import Stored, sniff, store
 from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
-REVISION = 1
+REVISION = 2
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
 _FORMATS = {
@@ -54,7 +53,6 @@ class IngestBuilder:
         root: absolute raw folder. ext: file type of every image.
         max_pixels, min_side, measured: as in `IngestParams` (`measured` is its `quality`).
         threads: pictures worked on at a time. It never changes bytes.
-        warnings: absolute folder for what a person may want to know of each shard, or empty; not part of the corpus.
     """
 
     root: str
@@ -63,7 +61,6 @@ class IngestBuilder:
     min_side: int
     measured: bool
     threads: int = 1
-    warnings: str = ""
 
     @property
     def name(self) -> str:
@@ -91,20 +88,14 @@ class IngestBuilder:
         return self._build
 
     def _build(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
-        said: dict[str, list[str]] = {}
-        for item, (result, warnings) in zip(plan.items, self._in_order(plan.items), strict=True):
-            if warnings:
-                said[item.key] = warnings
-            yield result
-        if self.warnings:
-            write_json(Path(self.warnings) / f"{plan.shard}.json", said)
+        return self._in_order(plan.items)
 
-    def _in_order(self, items: Iterable[Item]) -> Iterator[tuple[EncodedSample | Reject, list[str]]]:
+    def _in_order(self, items: Iterable[Item]) -> Iterator[EncodedSample | Reject]:
         """Results in the order of items, with at most two per thread in memory."""
         if self.threads == 1:
             yield from map(self._sample, items)
             return
-        waiting: deque[Future[tuple[EncodedSample | Reject, list[str]]]] = deque()
+        waiting: deque[Future[EncodedSample | Reject]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for item in items:
@@ -117,7 +108,7 @@ class IngestBuilder:
                 for left in waiting:
                     left.cancel()
 
-    def _sample(self, item: Item) -> tuple[EncodedSample | Reject, list[str]]:
+    def _sample(self, item: Item) -> EncodedSample | Reject:
         sequence, _, frame = item.key.partition("/")
         stored: dict[str, Stored] = {}
         warnings: list[str] = []
@@ -127,20 +118,21 @@ class IngestBuilder:
             try:
                 stored[which] = store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side)
             except ImageError as error:
-                return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence), []
+                return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence)
             meta = meta or read_allowed(data)
-            warnings += [f"{which}: {text}" for text in (*_wrong_extension(path, data), *stored[which].warnings)]
+            warnings += [f"{which}:{text}" for text in (*_wrong_extension(path, data), *stored[which].warnings)]
         sizes = {which: picture.pixels.shape for which, picture in stored.items()}
         if len(set(sizes.values())) > 1:
             said = ", ".join(f"{which} {width}x{height} px" for which, (height, width, _) in sizes.items())
-            return Reject(item.origin, "pair_size_mismatch", said, sequence), []
+            return Reject(item.origin, "pair_size_mismatch", said, sequence)
         height, width, _ = next(iter(sizes.values()))
         meta |= {"key": item.key, "sequence": sequence, "frame": frame, "width": width, "height": height}
         meta["origin"] = item.origin
         if item.device is not None:
             meta["device"] = item.device
         fields = {which: picture.data for which, picture in stored.items()}
-        return EncodedSample(item.key, fields, meta, self._columns(stored)), warnings
+        kept = frozenset(which for which, picture in stored.items() if picture.kept)
+        return EncodedSample(item.key, fields, meta, self._columns(stored), kept, tuple(warnings))
 
     def _columns(self, stored: dict[str, Stored]) -> dict[str, Any]:
         columns: dict[str, Any] = {f"{w}_pixels_sha256": pixel_digest(p.pixels) for w, p in stored.items()}
@@ -170,4 +162,4 @@ _AGAIN = "Next: run the same command again; it plans anew and builds what change
 
 def _wrong_extension(path: str, data: bytes) -> list[str]:
     kind, suffix = sniff(data), PurePosixPath(path).suffix.lower()
-    return [] if suffix in _FORMATS.get(kind, {f".{kind}"}) else [f"wrong_extension: {suffix or 'none'} holds {kind}"]
+    return [] if suffix in _FORMATS.get(kind, {f".{kind}"}) else ["wrong_extension"]

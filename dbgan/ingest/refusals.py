@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from dbgan import files
+from dbgan.corpus.layout import WARNINGS
 from dbgan.errors import DbganError
 
 MOST_LISTED = 20
@@ -23,17 +24,10 @@ def save_origins(name: str, origins: dict[str, str]) -> None:
     files.write_bytes(origins_path(name), json.dumps(origins, indent=0, sort_keys=True).encode())
 
 
-def say_warnings(name: str, folder: Path, shards: set[str]) -> None:
-    """One line per kind of warning, with its count; forgets those of shards that are gone."""
-    counts: Counter[str] = Counter()
-    for path in sorted(folder.glob("*.json")):
-        if path.stem not in shards:
-            path.unlink()
-            continue
-        for texts in json.loads(path.read_bytes()).values():
-            counts.update(text.split(": ", 1)[1] for text in texts)
-    for text, count in sorted(counts.items()):
-        print(f"{name}: {count} x {text}", flush=True)
+def say_warnings(name: str, out: Path) -> None:
+    """One line per kind of warning, with its count."""
+    for warning, count in json.loads((out / "corpus.json").read_bytes())["counts"]["warnings"].items():
+        print(f"{name}: {count} x {warning} ({WARNINGS[warning]})", flush=True)
 
 
 def check_rejects(name: str, out: Path, origins: dict[str, str], samples: int, limit: float) -> None:

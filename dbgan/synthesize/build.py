@@ -21,7 +21,7 @@ from dbgan.image.quality import measure, pair_psnr
 from dbgan.recipe import canonical
 from dbgan.synthesize.plan import BUILDER, Item
 
-REVISION = 1
+REVISION = 2
 """Raised by hand when the bytes of a shard change for the same recipe."""
 
 
@@ -84,7 +84,8 @@ class PairBuilder:
             "sharp": sharp if copied or self.ext == "png" else decode(fields["sharp"]),
         }
         meta = self._meta(item, sample, record)
-        return EncodedSample(item.key, fields, meta, columns(seen))
+        kept = frozenset({"sharp"} if copied and sample.meta["sharp_kept"] else ())
+        return EncodedSample(item.key, fields, meta, columns(seen), kept)
 
     def _meta(self, item: Item, sample: Sample, record: Record) -> dict[str, Any]:
         sequence, _, frame = item.key.partition("/")

@@ -21,6 +21,8 @@ COUNTS: dict[str, Any] = {
     "sequences": 12,
     "devices": {"ACME <One> | Pro": 1000, "": 234},
     "sizes": {f"{n}x8": n for n in range(1, 13)},
+    "kept": {"blur_kept": 1000, "sharp_kept": 1234},
+    "warnings": {"rotated": 5},
     "rejects": 3,
     "reject_reasons": {"truncated": 2, "pair_missing": 1},
 }

@@ -47,7 +47,7 @@ def test_only_nullable_columns_may_be_absent() -> None:
 
 def test_the_json_member_holds_no_measures_and_no_digests() -> None:
     for synthesized in (False, True):
-        names = set(json_columns(synthesized))
+        names = set(json_columns("paired", synthesized))
         assert names < set(manifest_columns("paired", synthesized))
         assert not names & set(measure_columns("paired"))
-        assert "digest" not in json_columns(synthesized).values()
+        assert "digest" not in json_columns("paired", synthesized).values()

@@ -75,6 +75,8 @@ def test_corpus_json_counts_what_is_there_and_names_no_machine(corpus: Path) -> 
         "sequences": 2,
         "devices": {"ACME One": 5},
         "sizes": {"8x8": 5},
+        "kept": {"blur_kept": 0, "sharp_kept": 0},
+        "warnings": {},
         "rejects": 2,
         "reject_reasons": {"truncated": 2},
     }
@@ -120,5 +122,5 @@ def test_damaged_tables_prove_nothing_and_everything_is_built_again(corpus: Path
 def test_a_header_of_another_kind_or_format_is_refused() -> None:
     with pytest.raises(ValueError, match="corpus kind 'video'"):
         replace(HEADER, kind="video")
-    with pytest.raises(CorpusError, match="expected corpus format 1, found 99"):
+    with pytest.raises(CorpusError, match="expected corpus format 2, found 99"):
         tables.Header.from_json({**HEADER.to_json(), "format_version": 99}, Path("corpus.json"))

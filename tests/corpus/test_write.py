@@ -17,7 +17,7 @@ from tests.corpus.tiny import contents, plan, sample
 
 PLAN = plan("a", {"001": 1, "002": 2})
 # The whole format in one number. If this changes, FORMAT_VERSION must be raised, and every corpus is built again.
-GOLDEN = "f057e33e728a61fd9fa6a42cf7e56e9b39882632c323d51f07cfd04fc713729b"
+GOLDEN = "b76ea228c0c34fe96cc847e492b5f984c2d10a96dda68131129e72aabf35b42f"
 
 
 def fixed(key: str, value: int) -> object:
@@ -130,3 +130,14 @@ def test_lineage_of_synthesized_pairs_is_in_the_json_and_in_the_row(tmp_path: Pa
     receipt = write_shard(tmp_path, PLAN, "paired", "png", [sample("a/001-v3", 1, **lineage)])
     assert {name: receipt.rows[0][name] for name in lineage} == {**lineage, "noise": [1.0, 0.5]}
     assert b'"noise":[1.0,0.5]' in (tmp_path / "a-000.tar").read_bytes()
+
+
+def test_what_was_kept_and_what_is_odd_is_told_in_row_and_member(tmp_path: Path) -> None:
+    told = replace(sample("a/001", 1), kept=frozenset({"sharp"}), warnings=("sharp:rotated", "blur:lossy"))
+    row = write_shard(tmp_path, PLAN, "paired", "png", [told]).rows[0]
+    assert (row["blur_kept"], row["sharp_kept"], row["warnings"]) == (False, True, "blur:lossy sharp:rotated")
+    with tarfile.open(tmp_path / "a-000.tar") as tar:
+        member = json.load(tar.extractfile("a/001.json"))
+    assert (member["blur_kept"], member["sharp_kept"]) == (False, True)
+    with pytest.raises(ValueError, match="warning 'blur:odd' is not FIELD: and one of"):
+        replace(told, warnings=("blur:odd",))

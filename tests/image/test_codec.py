@@ -122,7 +122,7 @@ def test_kept_png_has_only_allowed_chunks_and_the_same_pixels() -> None:
         position += 12 + int.from_bytes(stored.data[position : position + 4], "big")
     assert stored.kept
     assert kinds == [b"IHDR", b"gAMA", b"IDAT", b"IEND"]
-    assert stored.warnings == ("data after the picture was cut off",)
+    assert stored.warnings == ("trailing_data",)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(stored.data))), PICTURE)
 
 
@@ -140,7 +140,7 @@ def test_kept_jpeg_ends_at_its_first_picture_and_says_nothing_private() -> None:
     plain = saved(Image.fromarray(PICTURE), "JPEG", exif=exif, comment=b"by Anna", icc_profile=b"profile" * 20)
     stored = codec.store(plain + plain, "jpg")
     assert stored.kept
-    assert stored.warnings == ("further pictures or data after the first were cut off",)
+    assert stored.warnings == ("trailing_data",)
     assert stored.data.endswith(b"\xff\xd9")
     for forbidden in (b"Exif", b"Anna", b"Maker", b"JFIF"):
         assert forbidden not in stored.data
@@ -153,7 +153,7 @@ def test_a_rotated_jpeg_is_encoded_upright() -> None:
     data = saved(Image.fromarray(PICTURE), "JPEG", quality=95, exif=exif_with(6))
     stored = codec.store(data, "jpg")
     assert not stored.kept
-    assert stored.warnings == ("rotated upright", "encoded as jpg, quality 98")
+    assert stored.warnings == ("rotated", "lossy")
     assert stored.pixels.shape == (80, 48, 3)
     assert np.array_equal(codec.decode(stored.data), stored.pixels)
     assert np.abs(stored.pixels.astype(int) - codec.decode(data)).mean() < 2
@@ -218,7 +218,7 @@ def test_the_first_page_of_a_tiff_is_taken_and_said() -> None:
     pages = [Image.fromarray(PICTURE), Image.fromarray(PICTURE // 2)]
     stored = codec.store(saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "png")
     assert np.array_equal(stored.pixels, PICTURE)
-    assert "first of 2 pages" in stored.warnings
+    assert "first_of_several" in stored.warnings
 
 
 def test_sizes_are_limited_by_the_header() -> None:

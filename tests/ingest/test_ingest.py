@@ -28,9 +28,9 @@ from dbgan.params import IngestParams
 from .conftest import CAPTURES, GOPRO, add_sequence, chunk, photo, pixels, put, raw_png
 
 GOLDEN = {
-    1: {
-        "paired": "0818f1b7253b8cb5f5f8319fa18d5bb6c95d878cf27ce9135e9882760948de69",
-        "blurry": "6dde4bbac51998fa112fb0963fcbc81206b71d9dd0622fee2503c0212522aa69",
+    2: {
+        "paired": "217f8ea5bef26acca729045ed870af83d4f2c8c34c0bf5881cdd8cc88f7e6792",
+        "blurry": "9e0c296bdf616b7fe1e2fc3d4e41a20a428d9c1ec21b5281208c3c4d5964cff0",
     }
 }
 """sha256 of a shard by REVISION and kind: bytes that change need a new REVISION, and a new entry here."""
@@ -210,6 +210,10 @@ def test_mixed_formats_and_sizes_become_one_extension(tmp_path: Path) -> None:
         assert [sample.images["blur"].shape[:2] for sample in corpus] == [(48, 40), (40, 48), (20, 24)]
         assert all(Image.open(io.BytesIO(corpus.encoded(key, "blur"))).format in ("PNG", "JPEG") for key in corpus.keys)
         assert [sample.meta["device"] for sample in corpus] == ["Maker Phone 1", "Maker Phone 1", ""]
+        kept = corpus.table(["key", "blur_kept"]).set_index("key")["blur_kept"].to_dict()
+        assert kept == {"p/a": False, "p/b": ext == "jpg", "p/c": ext == "png"}
+        assert {sample.key: sample.meta["blur_kept"] for sample in corpus} == kept
+        assert corpus.verify() == []
     upright = np.asarray(ImageOps.exif_transpose(Image.open(root / "p" / "a.jpg")))
     assert np.array_equal(Corpus.open(tmp_path / "png")["p/a"].images["blur"], upright)
 
@@ -218,7 +222,11 @@ def test_a_wrong_extension_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFi
     put(tmp_path / "raw" / "a" / "photo.png", photo(1))
     report = ingest("c", CAPTURES, tmp_path / "raw", tmp_path / "c")
     assert (report.samples, report.rejects) == (1, 0)
-    assert "c: 1 x wrong_extension: .png holds jpeg" in capsys.readouterr().out
+    assert "c: 1 x wrong_extension (of another file type than its name said)" in capsys.readouterr().out
+    assert Corpus.open(tmp_path / "c").table(["warnings"])["warnings"].tolist() == ["blur:wrong_extension"]
+    counts = json.loads((tmp_path / "c" / "corpus.json").read_bytes())["counts"]
+    assert counts["warnings"] == {"wrong_extension": 1}
+    assert "| wrong_extension | of another file type than its name said | 1 |" in (tmp_path / "c/README.md").read_text()
 
 
 def test_devices_by_glob_are_told_without_their_globs(tmp_path: Path) -> None:

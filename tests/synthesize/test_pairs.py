@@ -28,8 +28,8 @@ from tests.conftest import PROJECT
 from tests.synthesize.conftest import FRAMES
 from tests.synthesize.tiny import contents, make_source, make_toy, sharp_frame
 
-GOLDEN_PIXELS = "04b0e4947ccfcd19d0dbcd1a9d6279888bc6bc6ef1ee96752625ac13d6382004"
-GOLDEN_TAR = {"5.0.0.93": "d9a7b9d8db12e88988d727f45dbf2d10e9b7e9315a3d6a9f8095453f91deb03f"}
+GOLDEN_PIXELS = "54342594c6fa338795dfcb0e159393a5d45ad2d57c6cc8ba248921978d22ba61"
+GOLDEN_TAR = {"5.0.0.93": "05dbe08c968c4c17c9f879976fbc4811a614382a112d2fe29d67956ac85ddbdd"}
 
 
 def bgan_params(**changes: object) -> SynthesizeParams:
