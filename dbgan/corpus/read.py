@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbgan.corpus.header import Header
-from dbgan.corpus.layout import KEY_PART, Kind, Sample
+from dbgan.corpus.index import Index
+from dbgan.corpus.layout import Kind, Sample
 from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet
 from dbgan.errors import CorpusError
 
@@ -40,10 +41,10 @@ class Corpus:
         header: what corpus.json says of the whole.
     """
 
-    def __init__(self, path: Path, header: Header, index: pa.Table, rows: NDArray[np.int64]) -> None:
+    def __init__(self, path: Path, header: Header, index: Index, rows: NDArray[np.int64] | None = None) -> None:
         self.path, self.header = path, header
+        # Without a selection there are no row numbers: 5 million of them would be 40 MB that say nothing.
         self._index, self._rows = index, rows
-        self._keys = index.column("key").combine_chunks().take(pa.array(rows))
         self._handles = _Handles()
 
     @classmethod
@@ -62,10 +63,8 @@ class Corpus:
         if split is not None and selection is None:
             raise ValueError(f"split={split!r} needs a selection: which sample is in which split is written there")
         header = read_header(path)
-        index = _read_index(path, header)
-        rows = np.arange(index.num_rows, dtype=np.int64)
-        if selection is not None:
-            rows = _selected(index, Path(selection), split, path)
+        index = Index(path / MANIFEST, (*header.fields, "json"))
+        rows = None if selection is None else _selected(index, Path(selection), split, path)
         return cls(path, header, index, rows)
 
     @property
@@ -86,23 +85,23 @@ class Corpus:
     @property
     def keys(self) -> list[str]:
         """All keys, sorted."""
-        return list(self._keys.to_pylist())
+        return list(self._kept(self._index.keys).to_pylist())
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._index) if self._rows is None else len(self._rows)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._find(key) is not None
+        return isinstance(key, str) and self._row_of(key) is not None
 
     def __getitem__(self, which: int | str) -> Sample:
         """The sample at a position or of a key: images decoded to HWC uint8 RGB, `meta` the parsed json member."""
         from dbgan.image.codec import decode
 
         row = self._row(which)
-        key = str(self._index.column("key")[row].as_py())
+        key = self._index.key(row)
         images = {field: decode(self._member(row, field)) for field in self.fields}
         return Sample(key, images, json.loads(self._member(row, "json")))
 
@@ -114,10 +113,9 @@ class Corpus:
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Manifest rows of the samples, in order; only `columns` are read from disk (None: all)."""
-        manifest = read_parquet(self.path / MANIFEST, columns)
-        if len(self) != manifest.num_rows:
-            manifest = manifest.take(pa.array(self._rows))
-        table: pd.DataFrame = manifest.to_pandas()
+        manifest = self._kept(read_parquet(self.path / MANIFEST, columns))
+        # Columns are given away one by one while they are converted, so that no two copies of all exist.
+        table: pd.DataFrame = manifest.to_pandas(split_blocks=True, self_destruct=True)
         return table
 
     def stream(self, *, shuffle: int = 0, seed: int = 0, decode: bool = True) -> Any:
@@ -135,35 +133,34 @@ class Corpus:
     def shard_keys(self) -> dict[str, list[str]]:
         """Keys by shard, in the order in which they stand there."""
         shards: dict[str, list[str]] = collections.defaultdict(list)
-        names: list[str] = self._index.column("shard").take(pa.array(self._rows)).to_pylist()
+        names: list[str] = self._kept(self._index.shards).to_pylist()
         for shard, key in zip(names, self.keys, strict=True):
             shards[shard].append(key)
         return {shard: shards[shard] for shard in sorted(shards)}
 
-    def _find(self, key: str) -> int | None:
-        """Position of `key` among the sorted keys, by bisection: no dictionary of millions of keys."""
-        low, high = 0, len(self._keys)
-        while low < high:
-            middle = (low + high) // 2
-            if self._keys[middle].as_py() < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self._keys) and self._keys[low].as_py() == key else None
+    def _kept(self, rows: Any) -> Any:
+        """Those rows of a table or column of the whole manifest that the selection keeps."""
+        return rows if self._rows is None else rows.take(pa.array(self._rows))
+
+    def _row_of(self, key: str) -> int | None:
+        """The manifest's row of `key`, None where this corpus has no such sample."""
+        row = self._index.find(key)
+        if row is None or self._rows is None:
+            return row
+        position = int(np.searchsorted(self._rows, row))
+        return row if position < len(self._rows) and self._rows[position] == row else None
 
     def _row(self, which: int | str) -> int:
         if isinstance(which, str):
-            found = self._find(which)
+            found = self._row_of(which)
             if found is None:
                 raise KeyError(f"{self.path} has no sample {which!r} among its {len(self)}")
-            return int(self._rows[found])
+            return found
         position = range(len(self))[which]  # counts negative positions from the end, raises IndexError
-        return int(self._rows[position])
+        return position if self._rows is None else int(self._rows[position])
 
     def _member(self, row: int, field: str) -> bytes:
-        shard = self._index.column("shard")[row].as_py()
-        offset = self._index.column(f"{field}_offset")[row].as_py()
-        size = self._index.column(f"{field}_size")[row].as_py()
+        shard, offset, size = self._index.place(row, field)
         return self._handles.read(self.path / f"{shard}.tar", offset, size)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -239,29 +236,16 @@ def read_header(path: Path) -> Header:
     return Header.from_json(values, where)
 
 
-def _read_index(path: Path, header: Header) -> pa.Table:
-    """Key, shard, offsets and sizes of every sample; all else stays on disk."""
-    where = path / MANIFEST
-    names = ["key", "shard"] + [f"{field}_{what}" for field in (*header.fields, "json") for what in ("offset", "size")]
-    index = read_parquet(where, names, categories=["shard"])
-    for shard in pc.unique(index.column("shard")).to_pylist():
-        if not KEY_PART.fullmatch(shard):
-            raise CorpusError(f"{where}: {shard!r} is no name of a shard (a path, pipe or URL is never opened).")
-    return index
-
-
-def _selected(index: pa.Table, selection: Path, split: str | None, path: Path) -> NDArray[np.int64]:
+def _selected(index: Index, selection: Path, split: str | None, path: Path) -> NDArray[np.int64]:
     """Rows of the index that the selection keeps, in `split`."""
-    from dbgan.corpus.selection import read_selection
+    from dbgan.corpus.selection import kept_keys
 
-    chosen = read_selection(selection)
-    chosen = chosen[chosen["keep"]] if split is None else chosen[chosen["keep"] & (chosen["split"] == split)]
-    keys = pa.array(chosen["key"].tolist(), pa.string())
-    found = pc.index_in(keys, value_set=index.column("key").combine_chunks())
-    if found.null_count:
-        absent = keys.filter(pc.is_null(found)).to_pylist()
+    wanted = kept_keys(selection, split)
+    rows = np.flatnonzero(pc.is_in(index.keys, value_set=wanted).to_numpy()).astype(np.int64)
+    if len(rows) != len(wanted):
+        absent = wanted.filter(pc.invert(pc.is_in(wanted, value_set=index.keys.take(pa.array(rows)))))
         raise CorpusError(
             f"{selection}: names {len(absent)} samples that {path} does not have, such as {absent[0]}.\n"
             "Next: run the curate stage again: the corpus changed after the selection was made."
         )
-    return np.sort(found.to_numpy(zero_copy_only=False).astype(np.int64))
+    return rows

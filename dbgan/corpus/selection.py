@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dbgan import files
@@ -55,21 +56,38 @@ def write_selection(path: Path, rows: Iterable[Mapping[str, Any]] | pd.DataFrame
     files.write_bytes(path, sink.getvalue().to_pybytes())
 
 
+def kept_keys(path: Path, split: str | None = None) -> pa.ChunkedArray:
+    """Keys that the selection keeps (None: in any split), sorted; only what decides it is read.
+
+    Raises:
+        CorpusError: as `read_selection`.
+    """
+    chosen = _read(path, ["key", "split", "keep"])
+    keep = chosen.column("keep")
+    if split is not None:
+        keep = pc.and_(keep, pc.equal(chosen.column("split"), split))
+    return chosen.column("key").filter(keep)
+
+
 def read_selection(path: Path) -> pd.DataFrame:
     """The selection as a DataFrame with the columns of `SELECTION`, sorted by key.
 
     Raises:
         CorpusError: there is no such file, or it is no selection.
     """
+    selection: pd.DataFrame = _read(path).to_pandas()
+    return selection
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     if not path.is_file():
         raise CorpusError(
             f"{path}: no such selection.\nNext: make it with `dvc repro curate@{path.name.split('.')[0]}`."
         )
-    table = read_parquet(path)
-    if table.schema.names != SELECTION.names:
+    table = read_parquet(path, columns)
+    if table.schema.names != (columns or SELECTION.names):
         raise CorpusError(
             f"{path}: expected the columns {', '.join(SELECTION.names)}, found {', '.join(table.schema.names)}.\n"
             "Next: run the curate stage again."
         )
-    selection: pd.DataFrame = table.to_pandas()
-    return selection
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import pickle
 import shutil
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbgan.corpus import Corpus
+from dbgan.corpus import Corpus, tables
 from dbgan.corpus.selection import write_selection
+from dbgan.engine import build_corpus
 from dbgan.errors import CorpusError
-from tests.corpus.tiny import picture
+from tests.corpus.tiny import HEADER, TinyBuilder, picture, plan, plans
 
 KEYS = ["a/001", "a/002", "a/004", "b/001", "b/002"]
 
@@ -118,6 +120,21 @@ def test_two_processes_read_the_same_open_corpus(corpus: Path, method: str) -> N
     with multiprocessing.get_context(method).Pool(2) as pool:
         found = pool.starmap(_keys_read, [(opened, [0, 4] * 20), (opened, [3, 1] * 20)])
     assert found == [["a/001", "b/002"] * 20, ["b/001", "a/002"] * 20]
+
+
+def test_a_corpus_built_again_is_not_read_by_the_offsets_of_another(corpus: Path) -> None:
+    opened = pickle.loads(pickle.dumps(Corpus.open(corpus)))
+    build_corpus(corpus, HEADER, TinyBuilder(tint=1), [plan("a", {"001": 1})])
+    with pytest.raises(CorpusError, match=r"it was built again(.|\n)*Next: open the corpus again"):
+        opened["b/001"]
+
+
+def test_keys_are_found_in_every_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "ROW_GROUP", 2)
+    build_corpus(tmp_path / "c", HEADER, TinyBuilder(), plans())
+    opened = Corpus.open(tmp_path / "c")
+    assert [opened[key].meta["key"] for key in KEYS] == KEYS
+    assert [json.loads(opened.encoded(i, "json"))["key"] for i in range(5)] == KEYS
 
 
 def test_a_shard_cut_short_is_an_error_and_not_a_short_picture(corpus: Path) -> None:
