@@ -43,6 +43,11 @@ class IngestParams(Model):
     max_reject_fraction: Fraction = Field(0.02, description="share of refused inputs above which the stage fails")
     max_pixels: int = Field(200_000_000, ge=1, description="pictures that promise more pixels are refused unread")
     min_side: int = Field(16, ge=1, description="pictures with a shorter side are refused, px")
+    icc: Literal["keep", "srgb"] = Field(
+        "keep",
+        description="`keep`: pixel values as stored, colour profiles (Display P3 of phones) stay in the pictures; "
+        "`srgb`: pictures of another profile are converted to sRGB and encoded anew",
+    )
     quality: bool = Field(True, description="measure sharpness, noise, clipping of every picture")
     blur: Literal["blur", "blur_gamma"] | None = Field(
         None, description="GOPRO only, required: `blur` averages stored frames, `blur_gamma` averages in linear light"

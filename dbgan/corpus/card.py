@@ -48,6 +48,7 @@ def render(header: Header, counts: Mapping[str, Any]) -> str:
         _refused(counts),
         _warned(counts),
         _layout(header),
+        _colours(header),
         _privacy(header),
         _made_from(header),
     ]
@@ -139,15 +140,24 @@ def _layout(header: Header) -> str:
 
 
 def _privacy(header: Header) -> str:
-    text = (
+    return (
         "## Privacy\n\n"
         "Pictures carry no EXIF, XMP, IPTC, maker notes, embedded thumbnails or text. Of a capture's metadata only "
         "make, model, exposure, ISO, f-number, focal length and local capture time are kept, in the `json` member. "
         "`origin` is a digest of the source file's path. Keys are made of the source's folder and file names. No "
         "location, serial number or owner's name of the metadata is kept. What the pictures show was not changed."
     )
-    icc = " ICC colour profiles are kept inside pictures whose bytes were kept."
-    return text + ("" if header.synthesized else icc)
+
+
+def _colours(header: Header) -> str:
+    """What became of colour profiles, where the builder had to decide."""
+    said = {
+        "keep": "Pixel values are those of the source. Colour profiles (Display P3 of phones) are kept inside "
+        "the pictures and were not applied; programs that ignore profiles show such colours duller.",
+        "srgb": "All pictures are sRGB: those of another colour profile were converted by littleCMS and encoded anew.",
+    }
+    icc = header.params.get("icc")
+    return f"## Colours\n\n{said[icc]}" if icc in said else ""
 
 
 def _made_from(header: Header) -> str:

@@ -6,6 +6,7 @@ Independent of `dbgan.image`, which decides what is stored: a fault there must n
 from __future__ import annotations
 
 import re
+import zlib
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_ALLOWED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND"))
@@ -14,6 +15,7 @@ _JPEG_TABLES = frozenset(
 )
 _JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 _AFTER_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+MAX_PROFILE = 4 << 20
 _NAMES = (
     (0xE1, b"Exif\x00", "EXIF"),
     (0xE1, b"http://ns.adobe.com/x", "XMP"),
@@ -47,6 +49,8 @@ def _in_png(data: bytes) -> list[str]:
         position += 12 + length
         if kind not in _PNG_ALLOWED:
             found.append(f"chunk {kind.decode('ascii', 'backslashreplace')} of {length} bytes")
+        if kind == b"iCCP" and not _is_profile(_inflated(data[position - 4 - length : position - 4])):
+            found.append(f"chunk iCCP of {length} bytes that is no colour profile")
         if kind == b"IEND":
             if length:
                 found.append(f"{length} bytes inside IEND")
@@ -60,6 +64,7 @@ def _in_jpeg(data: bytes) -> list[str]:
     if not data.startswith(b"\xff\xd8"):
         return ["no JPEG at all"]
     found: list[str] = []
+    profile: list[bytes] = []
     position = 2
     while position + 4 <= len(data) or data[position : position + 2] == b"\xff\xd9":
         if data[position] != 0xFF:
@@ -69,6 +74,8 @@ def _in_jpeg(data: bytes) -> list[str]:
             position += 1  # markers may be padded
             continue
         if code == 0xD9:
+            if profile and not _is_profile(b"".join(profile)):
+                found.append(f"{sum(map(len, profile))} bytes of ICC_PROFILE that are no colour profile")
             rest = len(data) - position - 2
             return [*found, f"{rest} bytes after the end"] if rest else found
         if code in _JPEG_ALONE:
@@ -76,7 +83,9 @@ def _in_jpeg(data: bytes) -> list[str]:
             continue
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         body = data[position + 4 : position + 2 + length]
-        if not _harmless(code, body):
+        if code == 0xE2 and body.startswith(b"ICC_PROFILE\x00"):
+            profile.append(body[14:])
+        elif not _harmless(code, body):
             found.append(_named(code, body))
         position += 2 + max(2, length)
         if code == 0xDA:
@@ -88,14 +97,28 @@ def _in_jpeg(data: bytes) -> list[str]:
 
 
 def _harmless(code: int, body: bytes) -> bool:
-    """Tables and scans; JFIF without thumbnail; colour profiles; Adobe's twelve bytes on the colour transform."""
+    """Tables and scans; JFIF without thumbnail; Adobe's twelve bytes on the colour transform."""
     if code in _JPEG_TABLES:
         return True
     if code == 0xE0:
         return body.startswith(b"JFIF\x00") and len(body) == 14 and body[12:14] == b"\x00\x00"
-    if code == 0xE2:
-        return body.startswith(b"ICC_PROFILE\x00")
     return code == 0xEE and body.startswith(b"Adobe") and len(body) == 12
+
+
+def _is_profile(profile: bytes) -> bool:
+    """Whether the bytes are one ICC profile from end to end (ICC.1:2022, 7.2), and not something in its place."""
+    return profile[36:40] == b"acsp" and int.from_bytes(profile[:4], "big") == len(profile)
+
+
+def _inflated(body: bytes) -> bytes:
+    """The profile in an iCCP chunk that has our neutral name; empty for any other chunk."""
+    name, _, packed = body.partition(b"\x00")
+    inflater = zlib.decompressobj()
+    try:
+        profile = inflater.decompress(packed[1:], MAX_PROFILE)
+    except zlib.error:
+        return b""
+    return profile if name == b"icc" and inflater.eof and not inflater.unused_data else b""
 
 
 def _named(code: int, body: bytes) -> str:

@@ -5,7 +5,9 @@ Rules, one each, the same for every format:
 - 16 bits per sample: the high byte (`>> 8`), as libpng's strip_16 and Pillow do for RGB;
 - palette, grey, 1-bit, CMYK: Pillow's `convert("RGB")`, without colour management;
 - transparency: composited over black, so that what was invisible stays so;
-- ICC profiles: pixel values are left as they are; kept files keep their profile, encoded ones have none;
+- ICC profiles: `keep` leaves pixel values as they are and the profile, where it describes RGB, inside the stored file;
+  `srgb` converts pictures whose profile is not sRGB by littleCMS, as the last step. CMYK and grey that are stored as
+  RGB lose their profile under `keep`. Profiles that cannot be used are left out, and said;
 - several pictures: the first of an MPO, multi-page TIFF or HEIF (its primary one); GIF, WebP, APNG and AVIF with more
   than one frame are refused as animated.
 """
@@ -15,7 +17,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -31,10 +34,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from dbgan.errors import ImageError, require
-from dbgan.image import boxes, jpeg, png
+from dbgan.image import boxes, colour, jpeg, png
 from dbgan.image.metadata import orientation
 
 Pixels = NDArray[np.uint8]
+Icc = Literal["keep", "srgb"]
 
 MAX_PIXELS = 200_000_000
 JPEG_QUALITY = 98
@@ -58,12 +62,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A decoded file: upright pixels and, where its bytes may be kept, those bytes and their extension."""
+    """A decoded file: upright pixels and, where its bytes may be kept, those bytes and their extension.
+
+    `profile` is the file's ICC profile, `mode` the Pillow mode of the pixels that it was made for.
+    """
 
     pixels: Pixels
     kept: bytes = b""
     extension: str = ""
     warnings: tuple[str, ...] = ()
+    profile: bytes = b""
+    mode: str = "RGB"
 
 
 def sniff(data: bytes) -> str:
@@ -99,7 +108,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, min_side: int = 1) -> P
     Raises:
         ImageError: with one of `layout.REJECT_REASONS`; never another exception, whatever the bytes.
     """
-    return _read(data, max_pixels, min_side).pixels
+    return _read(data, max_pixels, min_side, "keep").pixels
 
 
 def encode(pixels: Pixels, ext: str, *, quality: int = JPEG_QUALITY) -> bytes:
@@ -118,16 +127,20 @@ def encode(pixels: Pixels, ext: str, *, quality: int = JPEG_QUALITY) -> bytes:
     return bytes(encoded)
 
 
-def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int = 1) -> Stored:
+def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, icc: Icc = "keep") -> Stored:
     """Turn a picture file into what a corpus of extension `ext` holds.
 
     An 8-bit RGB PNG (for `png`) and a three-component 8-bit JPEG (for `jpg`) that stand upright are kept: their
     compressed pixels with nothing but the allow-listed chunks and segments around them. All else is encoded anew.
 
+    Args:
+        data: the whole file. ext: `png` or `jpg`. max_pixels, min_side: as in `decode`.
+        icc: what becomes of colour profiles (see above).
+
     Raises:
         ImageError: as `decode`.
     """
-    picture = _read(data, max_pixels, min_side)
+    picture = _read(data, max_pixels, min_side, icc)
     if picture.extension == ext:
         return Stored(picture.kept, picture.pixels, True, picture.warnings)
     try:
@@ -135,12 +148,14 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     except (ValueError, cv2.error):
         height, width, _ = picture.pixels.shape
         raise ImageError("too_large", f"{width}x{height} px do not fit into one {ext} file") from None
+    if picture.profile:
+        encoded = colour.embed(encoded, picture.profile, ext)
     if ext == "png":
         return Stored(encoded, picture.pixels, False, picture.warnings)
     return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, "lossy"))
 
 
-def _read(data: bytes, max_pixels: int, min_side: int) -> _Picture:
+def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc) -> _Picture:
     def check(width: int, height: int) -> None:
         if width * height > max_pixels:
             raise ImageError("too_large", f"{width}x{height} px, over the limit of {max_pixels} px")
@@ -154,7 +169,8 @@ def _read(data: bytes, max_pixels: int, min_side: int) -> _Picture:
         raise ImageError("not_an_image", f"unknown file type, first bytes {data[:8].hex(' ')}")
     reader = {"jpeg": _jpeg, "png": _png, "heif": _heif}.get(kind)
     try:
-        return reader(data, check) if reader else _other(data, kind, check)
+        picture = reader(data, check, icc) if reader else _other(data, kind, check, icc)
+        return _with_profile(picture, icc) if picture.profile else picture
     except ImageError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -174,22 +190,38 @@ def _refusal(kind: str, error: Exception) -> ImageError:
     return ImageError("truncated" if cut else "unreadable", f"{kind}: {text}")
 
 
-def _jpeg(data: bytes, check: Check) -> _Picture:
+def _with_profile(picture: _Picture, icc: Icc) -> _Picture:
+    """What becomes of a picture's colour profile; the result has one only where an encoder is to embed it."""
+    profile = colour.load(picture.profile)
+    grey = picture.mode == "L"
+    if profile is None or profile.mode != picture.mode:
+        return replace(picture, profile=b"", warnings=(*picture.warnings, "profile_ignored"))
+    if icc == "srgb" and not profile.is_srgb:
+        pixels = picture.pixels
+        if picture.mode != "CMYK":  # that was converted where its four channels were at hand
+            image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if grey else pixels)
+            pixels = profile.to_srgb(image)
+        return _Picture(pixels, warnings=(*picture.warnings, "colours_converted"))
+    return replace(picture, profile=picture.profile if picture.mode == "RGB" and icc == "keep" else b"")
+
+
+def _jpeg(data: bytes, check: Check, icc: Icc) -> _Picture:
     parsed = jpeg.parse(data)
     check(parsed.width, parsed.height)
     turn = orientation(parsed.exif, parsed.xmp)
     source = parsed.kept if parsed.same_colours else parsed.picture
     if parsed.components == 4:
-        pixels = _rgb(JpegImageFile(io.BytesIO(source)))
+        pixels = _rgb(JpegImageFile(io.BytesIO(source)), parsed.profile if icc == "srgb" else b"")
     else:
         pixels = _opencv(source, "JPEG")
         if _may_lack_data(parsed, pixels) and not _is_whole(parsed):
             raise ImageError("truncated", "JPEG: coded data is missing, at the end or before a restart marker")
     warnings = ("trailing_data",) if parsed.trailing else ()
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[parsed.components]
     if turn != 1:
-        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated"))
-    keep = parsed.components == 3 and parsed.same_colours
-    return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings)
+        pixels, warnings = _turned(pixels, turn), (*warnings, "rotated")
+    keep = parsed.components == 3 and parsed.same_colours and turn == 1
+    return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings, parsed.profile, mode)
 
 
 def _may_lack_data(parsed: jpeg.Jpeg, pixels: Pixels) -> bool:
@@ -206,7 +238,7 @@ def _is_whole(parsed: jpeg.Jpeg) -> bool:
     return np.array_equal(np.asarray(whole), np.asarray(padded))
 
 
-def _png(data: bytes, check: Check) -> _Picture:
+def _png(data: bytes, check: Check, icc: Icc) -> _Picture:
     check(*png.size(data))
     parsed = png.parse(data)
     if parsed.frames > 1:
@@ -219,13 +251,13 @@ def _png(data: bytes, check: Check) -> _Picture:
         pixels = _rgb(PngImageFile(io.BytesIO(parsed.kept)))
     warnings = ("trailing_data",) if parsed.trailing else ()
     if turn != 1:
-        return _Picture(_turned(pixels, turn), warnings=(*warnings, "rotated"))
-    if parsed.is_rgb8:
-        return _Picture(pixels, parsed.kept, "png", warnings)
-    return _Picture(pixels, warnings=warnings)
+        pixels, warnings = _turned(pixels, turn), (*warnings, "rotated")
+    keep = parsed.is_rgb8 and turn == 1
+    mode = "L" if parsed.colour in (0, 4) else "RGB"
+    return _Picture(pixels, parsed.kept if keep else b"", "png" if keep else "", warnings, parsed.profile, mode)
 
 
-def _heif(data: bytes, check: Check) -> _Picture:
+def _heif(data: bytes, check: Check, icc: Icc) -> _Picture:
     check(*_promised(data))
     require("pillow_heif", "reading HEIC and HEIF pictures", distribution="pillow-heif")
     import pillow_heif
@@ -234,10 +266,11 @@ def _heif(data: bytes, check: Check) -> _Picture:
     primary = heif[heif.primary_index]
     check(*primary.size)
     # libheif has applied the file's own rotation, and pillow-heif resets EXIF's: turning again would be once too often.
-    return _Picture(_rgb(primary.to_pillow()))
+    image = primary.to_pillow()
+    return _Picture(_rgb(image), profile=_profile(image), mode=_colour_mode(image))
 
 
-def _other(data: bytes, kind: str, check: Check) -> _Picture:
+def _other(data: bytes, kind: str, check: Check, icc: Icc) -> _Picture:
     if kind == "webp":
         width, height, animated = boxes.webp(data)
         check(width, height)
@@ -254,8 +287,22 @@ def _other(data: bytes, kind: str, check: Check) -> _Picture:
         raise ImageError("animated", f"GIF: {frames} frames")
     image.load()
     turn = 1 if kind == "tiff" else orientation(image.info.get("exif", b""), image.info.get("xmp", b""))
-    pixels = _turned(_rgb(image), turn)
-    return _Picture(pixels, warnings=("first_of_several",) if frames > 1 else ())
+    profile, mode = _profile(image), _colour_mode(image)
+    pixels = _turned(_rgb(image, profile if icc == "srgb" else b""), turn)
+    warnings = ("first_of_several",) if frames > 1 else ()
+    return _Picture(pixels, warnings=(*warnings, "rotated") if turn != 1 else warnings, profile=profile, mode=mode)
+
+
+def _profile(image: Image.Image) -> bytes:
+    found = image.info.get("icc_profile")
+    return found if isinstance(found, bytes) else b""
+
+
+def _colour_mode(image: Image.Image) -> str:
+    """The mode that a profile of this image describes."""
+    if image.mode == "CMYK":
+        return "CMYK"
+    return "L" if image.mode in ("1", "L", "LA", "La", "I") or image.mode.startswith("I;16") else "RGB"
 
 
 def _promised(data: bytes) -> tuple[int, int]:
@@ -293,10 +340,12 @@ def _opencv(data: bytes, name: str) -> Pixels:
     return pixels
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    """Any Pillow mode to HWC uint8 RGB by the rules above."""
+def _rgb(image: Image.Image, profile: bytes = b"") -> Pixels:
+    """Any Pillow mode to HWC uint8 RGB by the rules above; CMYK by its profile, where one is given."""
     image.load()
     mode = image.mode
+    if mode == "CMYK" and (found := colour.load(profile)) and found.mode == "CMYK":
+        return found.to_srgb(image)
     if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
         return _from_16_bit(image)
     if mode in ("1", "L", "RGB", "CMYK", "YCbCr") and "transparency" not in image.info:

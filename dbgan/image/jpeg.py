@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from dbgan.errors import ImageError
+from dbgan.image import colour
 
 SIGNATURE = b"\xff\xd8\xff"
 MAX_SCANS = 500
@@ -39,9 +40,10 @@ class Jpeg:
         width, height: px, as stored (before EXIF rotation).
         components: 1 grey, 3 colour, 4 CMYK or YCCK.
         picture: SOI to EOI of the first picture, all segments.
-        kept: the same with no APPn but ICC and Adobe's APP14, and no comments.
+        kept: the same with no APPn but Adobe's APP14 and an ICC profile that can be used, and no comments.
         same_colours: whether `kept` means the same colours as `picture` (dropping JFIF's APP0 can change that).
         exif, xmp: payload of the first such APP1 segment, or empty.
+        profile: ICC profile, joined from its segments in their order, or empty.
         trailing: bytes after EOI (further pictures of MPO, gain maps, motion photos).
         one_scan: whether all components come in one sequential scan, as cameras write them.
         ends: for one scan, (row, column) of the last pixel of each stretch of coded data (up to a restart marker or
@@ -57,6 +59,7 @@ class Jpeg:
     same_colours: bool = True
     exif: bytes = b""
     xmp: bytes = b""
+    profile: bytes = b""
     trailing: int = 0
     one_scan: bool = True
     ends: list[tuple[int, int]] = field(default_factory=list)
@@ -91,6 +94,7 @@ class _Walk:
         self.scan_bytes = 0
         self.jfif = False
         self.adobe: int | None = None
+        self.profile: list[tuple[bytes, bytes]] = []
 
     def run(self) -> Jpeg:
         position = 2
@@ -138,6 +142,7 @@ class _Walk:
             jpeg.xmp = jpeg.xmp or body[len(_XMP) :]
         elif code == 0xE2 and body.startswith(_ICC):
             self.pieces.append((False, b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body))
+            self.profile.append((body[12:13], body[14:]))
         elif code == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
             # Exactly the 12 bytes that Adobe defined: a longer segment could carry anything.
             self.adobe = body[11]
@@ -246,6 +251,9 @@ class _Walk:
             # No code is shorter than a bit per block, so a header that promises more than its data is refused unread.
             raise ImageError("truncated", f"JPEG: {self.scan_bytes} bytes cannot hold {jpeg.width}x{jpeg.height} px")
         jpeg.picture = self.data[:end]
+        jpeg.profile = b"".join(part for _, part in sorted(self.profile, key=lambda numbered: numbered[0]))
+        if jpeg.profile and not colour.load(jpeg.profile):
+            self.pieces = [piece for piece in self.pieces if piece[0] or piece[1][4:16] != _ICC]
         jpeg.pieces = [*self.pieces, (False, b"\xff\xd9")]
         jpeg.kept = b"".join(piece for _, piece in jpeg.pieces)
         jpeg.ends = self._ends() if jpeg.one_scan else []

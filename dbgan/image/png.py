@@ -7,10 +7,10 @@ import zlib
 from dataclasses import dataclass
 
 from dbgan.errors import ImageError
+from dbgan.image import colour
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND")
-MAX_PROFILE = 4 << 20
 _DEFLATE_RATIO = 1032
 """deflate's largest ratio (zlib technical details): data that would need more cannot be whole."""
 
@@ -30,8 +30,9 @@ class Png:
         interlaced: whether it is stored in Adam7's seven passes. image_data: the bodies of IDAT, joined.
         transparent: whether a tRNS chunk is present.
         frames: 1, or what an APNG announces.
-        kept: signature and the chunks of `KEPT_CHUNKS`.
+        kept: signature and the chunks of `KEPT_CHUNKS`; a colour profile only where it can be used, without its name.
         exif: TIFF block of eXIf, or empty. xmp: text of the XMP chunk, or empty.
+        profile: the ICC profile, inflated, usable or not; empty without one.
         trailing: bytes after IEND.
     """
 
@@ -46,6 +47,7 @@ class Png:
     kept: bytes
     exif: bytes
     xmp: bytes
+    profile: bytes
     trailing: int
 
     @property
@@ -79,7 +81,7 @@ class Png:
 
 def parse(data: bytes) -> Png:
     """Walk the chunks to IEND. Raises `ImageError` (truncated, unreadable)."""
-    pieces, exif, xmp, frames = [SIGNATURE], b"", b"", 1
+    pieces, exif, xmp, profile, frames = [SIGNATURE], b"", b"", b"", 1
     header, transparent = b"", False
     image_data: list[bytes] = []
     position = len(SIGNATURE)
@@ -101,7 +103,11 @@ def parse(data: bytes) -> Png:
             xmp = xmp or body
         elif kind == b"acTL":
             frames = max(1, int.from_bytes(body[:4], "big"))
-        if kind in KEPT_CHUNKS and _sound(kind, data[position:end]):
+        if kind == b"iCCP" and not profile:
+            profile, packed = _profile(body)
+            if colour.load(profile):
+                pieces.append(_made(b"iCCP", b"icc\x00\x00" + packed))
+        elif kind in KEPT_CHUNKS and kind != b"iCCP" and _sound(kind, data[position:end]):
             pieces.append(data[position:end])
         position = end
         if kind == b"IEND":
@@ -118,6 +124,7 @@ def parse(data: bytes) -> Png:
         kept=b"".join(pieces),
         exif=exif,
         xmp=xmp,
+        profile=profile,
         trailing=len(data) - position,
     )
     _check_amount(parsed)
@@ -150,9 +157,9 @@ def _chunk(data: bytes, position: int) -> tuple[bytes, bytes, int]:
 def _header(body: bytes) -> bytes:
     if len(body) != 13:
         raise ImageError("unreadable", f"PNG: IHDR has {len(body)} bytes, not 13")
-    depth, colour, compression, filtering, interlace = body[8:13]
-    if depth not in _DEPTHS.get(colour, ()):
-        raise ImageError("unreadable", f"PNG: colour type {colour} with {depth} bits does not exist")
+    depth, kind, compression, filtering, interlace = body[8:13]
+    if depth not in _DEPTHS.get(kind, ()):
+        raise ImageError("unreadable", f"PNG: colour type {kind} with {depth} bits does not exist")
     if compression or filtering or interlace > 1:
         raise ImageError("unreadable", f"PNG: unknown compression, filter or interlace ({body[10:13].hex()})")
     if body[:4] == bytes(4) or body[4:8] == bytes(4):
@@ -161,7 +168,7 @@ def _header(body: bytes) -> bytes:
 
 
 def _sound(kind: bytes, chunk: bytes) -> bool:
-    """Whether a chunk of `KEPT_CHUNKS` may be kept: right checksum and, for a profile, of a bounded size.
+    """Whether a chunk of `KEPT_CHUNKS` has the right checksum.
 
     Raises `ImageError` where the picture needs the chunk (its type starts with a capital).
     """
@@ -169,15 +176,23 @@ def _sound(kind: bytes, chunk: bytes) -> bool:
         if kind[:1].isupper():
             raise ImageError("unreadable", f"PNG: chunk {kind.decode()} has a wrong checksum")
         return False
-    if kind != b"iCCP":
-        return True
-    _, _, packed = chunk[8:-4].partition(b"\x00")
+    return True
+
+
+def _profile(body: bytes) -> tuple[bytes, bytes]:
+    """The profile of an iCCP chunk and its compressed form; of a broken one what is there, which is no profile."""
+    packed = body.partition(b"\x00")[2][1:]
     inflater = zlib.decompressobj()
     try:
-        inflater.decompress(packed[1:], MAX_PROFILE)
+        profile = inflater.decompress(packed, colour.MAX_PROFILE + 1)
     except zlib.error:
-        return False
-    return inflater.eof
+        profile = b""
+    whole = inflater.eof and not inflater.unused_data
+    return (profile, packed) if whole else (b"broken", b"")
+
+
+def _made(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
 
 
 def _check_amount(parsed: Png) -> None:

@@ -49,6 +49,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         max_pixels=params.max_pixels,
         min_side=params.min_side,
         measured=params.quality,
+        icc=params.icc,
         threads=min(MAX_THREADS, os.cpu_count() or 1) if workers == 1 else 1,
     )
     sequences = sorted({frame.sequence for frame in scan.frames})

@@ -13,7 +13,7 @@ from typing import Any
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, origin_digest, pixel_digest
 from dbgan.errors import DbganError, ImageError
 from dbgan.image import quality
-from dbgan.image.codec import Stored, sniff, store
+from dbgan.image.codec import Icc, Stored, sniff, store
 from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
@@ -51,7 +51,7 @@ class IngestBuilder:
 
     Attributes:
         root: absolute raw folder. ext: file type of every image.
-        max_pixels, min_side, measured: as in `IngestParams` (`measured` is its `quality`).
+        max_pixels, min_side, icc, measured: as in `IngestParams` (`measured` is its `quality`).
         threads: pictures worked on at a time. It never changes bytes.
     """
 
@@ -60,6 +60,7 @@ class IngestBuilder:
     max_pixels: int
     min_side: int
     measured: bool
+    icc: Icc = "keep"
     threads: int = 1
 
     @property
@@ -116,7 +117,7 @@ class IngestBuilder:
         for (which, path), state in zip(item.paths, item.states, strict=True):
             data = self._read(path, state)
             try:
-                stored[which] = store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side)
+                stored[which] = self._store(data)
             except ImageError as error:
                 return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence)
             meta = meta or read_allowed(data)
@@ -133,6 +134,9 @@ class IngestBuilder:
         fields = {which: picture.data for which, picture in stored.items()}
         kept = frozenset(which for which, picture in stored.items() if picture.kept)
         return EncodedSample(item.key, fields, meta, self._columns(stored), kept, tuple(warnings))
+
+    def _store(self, data: bytes) -> Stored:
+        return store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side, icc=self.icc)
 
     def _columns(self, stored: dict[str, Stored]) -> dict[str, Any]:
         columns: dict[str, Any] = {f"{w}_pixels_sha256": pixel_digest(p.pixels) for w, p in stored.items()}

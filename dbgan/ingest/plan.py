@@ -15,7 +15,7 @@ from dbgan.ingest.scan import Frame, Scan
 from dbgan.params import IngestParams
 from dbgan.recipe import codec_versions, recipe
 
-SHAPING = ("image", "max_pixels", "min_side", "quality")
+SHAPING = ("image", "max_pixels", "min_side", "icc", "quality")
 """Parameters that shape a shard's bytes or rows beyond which inputs are in it; `max_reject_fraction` shapes none."""
 
 

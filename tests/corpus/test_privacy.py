@@ -16,6 +16,7 @@ from tests.corpus.tiny import picture, png
 JPEG = cv2.imencode(".jpg", picture(1, 32))[1].tobytes()
 PROGRESSIVE = cv2.imencode(".jpg", picture(1, 32), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
 PNG = png(picture(1))
+PROFILE = (140).to_bytes(4, "big") + bytes(32) + b"acsp" + bytes(100)
 
 
 def segment(code: int, body: bytes) -> bytes:
@@ -49,8 +50,27 @@ def test_what_our_png_encoder_writes_is_clean() -> None:
 
 def test_colour_profiles_and_adobes_transform_flag_are_no_metadata() -> None:
     adobe = segment(0xEE, b"Adobe" + bytes(7))
-    assert metadata_in(in_jpeg(segment(0xE2, b"ICC_PROFILE\x00\x01\x01profile") + adobe), "jpg") == []
-    assert metadata_in(in_png(chunk(b"gAMA", bytes(4)) + chunk(b"sRGB", b"\x00")), "png") == []
+    icc = segment(0xE2, b"ICC_PROFILE\x00\x01\x02" + PROFILE[:70]) + segment(
+        0xE2, b"ICC_PROFILE\x00\x02\x02" + PROFILE[70:]
+    )
+    assert metadata_in(in_jpeg(icc + adobe), "jpg") == []
+    iccp = chunk(b"iCCP", b"icc\x00\x00" + zlib.compress(PROFILE))
+    assert metadata_in(in_png(chunk(b"gAMA", bytes(4)) + chunk(b"sRGB", b"\x00") + iccp), "png") == []
+
+
+@pytest.mark.parametrize("profile", [b"48.1351, 11.5820", PROFILE + b"Anna", PROFILE[:-1], bytes(128)])
+def test_what_is_no_colour_profile_is_found_in_its_place(profile: bytes) -> None:
+    found = metadata_in(in_jpeg(segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + profile)), "jpg")
+    assert found == [f"{len(profile)} bytes of ICC_PROFILE that are no colour profile"]
+    for body in (b"icc\x00\x00" + zlib.compress(profile), b"icc\x00\x00" + zlib.compress(PROFILE) + b"Anna"):
+        assert metadata_in(in_png(chunk(b"iCCP", body)), "png") == [
+            f"chunk iCCP of {len(body)} bytes that is no colour profile"
+        ]
+
+
+def test_a_named_colour_profile_is_found() -> None:
+    body = b"Annas screen\x00\x00" + zlib.compress(PROFILE)
+    assert "no colour profile" in metadata_in(in_png(chunk(b"iCCP", body)), "png")[0]
 
 
 @pytest.mark.parametrize(
