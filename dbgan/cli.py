@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from dbgan.cli_corpus import CorpusFolder, corpus_app
+from dbgan.console import print_facts
 from dbgan.errors import DbganError, ImageError, ParamsError
 
 if TYPE_CHECKING:
@@ -54,12 +56,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Raw captures in, versioned deblurring corpora and trained deblurring networks out.",
 )
-corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus and check it.")
 weights_app = typer.Typer(no_args_is_help=True, help="Look at trained weights.")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(weights_app, name="weights")
 
-CorpusFolder = Annotated[Path, typer.Argument(metavar="CORPUS", exists=True, file_okay=False, help="corpus folder")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="a parameter and its value (YAML); may be given several times"),
@@ -169,24 +169,23 @@ def deblur(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice when not given")] = None,
 ) -> None:
     """Restore pictures with a trained network. Names and folders are kept; what fails is listed at the end."""
-    from dbgan.files import write_bytes
+    from dbgan.files import refuse_file, write_bytes
     from dbgan.image.codec import decode, encode
     from dbgan.networks import load_weights
+    from dbgan.networks.weights import require_generator
     from dbgan.progress import progress
-    from dbgan.restore import restore
+    from dbgan.restore import best_device, restore
 
+    refuse_file(out)
     targets = restored_paths(inputs, out)
-    network = load_weights(weights)
-    if network.architecture.get("kind") != "dbgan":
-        raise DbganError(
-            f"{weights}: expected a generator of kind dbgan, found {network.architecture}.\n"
-            "Next: give the weights of a deblurring network, such as models/dbgan/plus/weights.safetensors."
-        )
+    network = require_generator(load_weights(weights), "dbgan", weights)
+    device = best_device()
     failed: list[str] = []
     with progress("deblur", len(targets)) as bar:
         for picture, target in targets.items():
             try:
-                restored = restore(decode(picture.read_bytes()), network, tile=tile, threads=threads)
+                blurry = decode(picture.read_bytes())
+                restored = restore(blurry, network, tile=tile, threads=threads, device=device)
                 write_bytes(target, encode(restored, "png"))
             except ImageError as error:
                 failed.append(f"{picture}: {error}")
@@ -244,150 +243,3 @@ def weights_info(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fals
     if "block" in network.architecture:
         facts["receptive radius"] = f"{network.receptive_radius} px"
     print_facts(facts)
-
-
-@corpus_app.command("info")
-def corpus_info(
-    corpus: CorpusFolder,
-    rejects: Annotated[bool, typer.Option("--rejects", help="list the refused inputs instead")] = False,
-) -> None:
-    """Counts, sizes, devices, splits; or what was refused and why."""
-    if rejects:
-        print_rejects(corpus)
-    else:
-        print_corpus(corpus)
-
-
-@corpus_app.command("verify")
-def corpus_verify(
-    corpus: CorpusFolder,
-    quick: Annotated[bool, typer.Option("--quick", help="sizes and counts only, no hashing")] = False,
-) -> None:
-    """Check shards, tables and samples against each other. Exit 1 with a table of what is wrong."""
-    from dbgan.corpus import Corpus
-
-    opened = Corpus.open(corpus)
-    problems = opened.verify(quick=quick)
-    if not problems:
-        print(f"{corpus}: {len(opened)} samples, nothing wrong{' (quick: not hashed)' if quick else ''}")
-        return
-    print_table(["where", "what"], [(p.where, p.what) for p in problems])
-    raise DbganError(
-        f"{corpus}: {len(problems)} problem(s).\nNext: run what made the corpus again; it rebuilds damaged shards."
-    )
-
-
-@corpus_app.command("ls")
-def corpus_ls(
-    corpus: CorpusFolder,
-    sequence: Annotated[str, typer.Option(help="only this sequence")] = "",
-) -> None:
-    """The keys of a corpus, one a line."""
-    from dbgan.corpus import Corpus
-
-    for key in Corpus.open(corpus).keys:
-        if not sequence or key.partition("/")[0] == sequence:
-            print(key)
-
-
-@corpus_app.command("show")
-def corpus_show(
-    corpus: CorpusFolder,
-    key: Annotated[str, typer.Argument(help="SEQUENCE/FRAME, as `dbgan corpus ls` prints them")],
-    out: Annotated[
-        Path | None, typer.Option(help="folder for the sample's pictures; none are written without it")
-    ] = None,
-) -> None:
-    """The metadata of one sample, and its pictures as PNG files."""
-    from dbgan.corpus import Corpus
-    from dbgan.files import write_bytes
-    from dbgan.image.codec import encode
-
-    opened = Corpus.open(corpus)
-    if key not in opened:
-        raise DbganError(f"{corpus}: no sample {key!r} among its {len(opened)}.\nNext: dbgan corpus ls {corpus}")
-    found = opened[key]
-    shapes = {name: f"{image.shape[1]}x{image.shape[0]}" for name, image in found.images.items()}
-    print_facts({**shapes, **found.meta})
-    if out is not None:
-        for name, image in found.images.items():
-            target = out / f"{key.replace('/', '-')}-{name}.png"
-            write_bytes(target, encode(image, "png"))
-            print(target)
-
-
-def print_corpus(corpus: Path) -> None:
-    """What a corpus holds, from its tables alone."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    from dbgan.corpus import Corpus
-
-    opened = Corpus.open(corpus)
-    shards = pq.read_table(corpus / "shards.parquet", columns=["bytes"])
-    table = opened.table(["sequence", "device", "width", "height"])
-    sizes = Counter(f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True))
-    facts = {
-        "corpus": opened.name,
-        "kind": f"{opened.kind} ({', '.join(opened.fields)})",
-        "samples": f"{len(opened):,}",
-        "sequences": f"{table['sequence'].nunique():,}",
-        "shards": f"{shards.num_rows:,}, {(pc.sum(shards['bytes']).as_py() or 0) / 1e6:,.1f} MB",
-        "pictures": counted(sizes),
-        "devices": counted(Counter(table["device"].replace("", "unknown"))),
-        "rejects": f"{pq.read_metadata(corpus / 'rejects.parquet').num_rows:,}",
-    }
-    selection = corpus.with_name(f"{corpus.name}.selection.parquet")
-    if selection.is_file():
-        chosen = pq.read_table(selection, columns=["split", "keep"]).to_pylist()
-        facts["splits"] = counted(Counter(row["split"] if row["keep"] else "dropped" for row in chosen))
-    print_facts(facts)
-
-
-def print_rejects(corpus: Path) -> None:
-    """Refused inputs, by path where this machine's `.dbgan/` knows which file a digest stands for."""
-    import json
-
-    import pyarrow.parquet as pq
-
-    from dbgan.corpus import Corpus
-    from dbgan.ingest.refusals import origins_path
-
-    rows = pq.read_table(corpus / "rejects.parquet").to_pylist()
-    if not rows:
-        print(f"{corpus}: no input was refused")
-        return
-    origins = origins_path(Corpus.open(corpus).name)
-    paths = json.loads(origins.read_bytes()) if origins.is_file() else {}
-    files = [paths.get(row["origin"], row["origin"]) for row in rows]
-    print_table(["reason", "detail", "file"], [[r["reason"], r["detail"], f] for r, f in zip(rows, files, strict=True)])
-
-
-def counted(counts: Mapping[str, int], most: int = 6) -> str:
-    """`name count` for the most frequent, and how many others there are.
-
-    >>> counted({"Pixel 8": 3, "iPhone XS": 9})
-    'iPhone XS 9, Pixel 8 3'
-    """
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{name} {count:,}" for name, count in ordered[:most]]
-    return ", ".join(shown + ([f"and {len(ordered) - most} others"] if len(ordered) > most else []))
-
-
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """One `name  value` a line, aligned."""
-    wide = max(len(name) for name in facts)
-    for name, value in facts.items():
-        print(f"{name:<{wide}}  {value}")
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table that is as wide as its content where the output is a file, so that nothing is cut off."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, box=None)
-    for row in rows:
-        # Names of files may hold brackets, which are no markup, and bytes that are no Unicode.
-        table.add_row(*(cell.encode("utf-8", "backslashreplace").decode() for cell in row))
-    Console(width=None if sys.stdout.isatty() else 10_000, markup=False, emoji=False, highlight=False).print(table)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import filecmp
 import hashlib
 import json
 import os
@@ -10,6 +12,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from dbgan.errors import DbganError, StorageError
 
 TEMPORARY_SUFFIX = ".partial"
 
@@ -20,23 +24,96 @@ def state_dir() -> Path:
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path, *, unless_equal: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`; on success it is fsynced and renamed onto `path`, on failure removed.
 
     The name holds the process id, so two processes never write into the same temporary file.
+
+    Args:
+        path: what the file is called when it is whole.
+        unless_equal: leave a file of the same content alone, so that DVC need not hash it again.
+
+    Raises:
+        StorageError: the disk is full, or this place may not be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as handle:
             yield handle
             handle.flush()
+            if unless_equal and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
+                temporary.unlink()
+                return
             os.fsync(handle.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        refused = storage_error(path, error)
+        if refused is None:
+            raise
+        raise refused from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError | None:
+    """What to tell where a disk is full or a place may not be written; None for other errors."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        step = "make room on this disk and run the same command again"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        step = "make the folder writable (or choose another) and run the same command again"
+    else:
+        return None
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror}).\n"
+        f"Next: {step}; what is finished is kept, and only the rest is done."
+    )
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`; on success it is renamed to `folder`, on failure removed.
+
+    For many small files, whose single renames and syncs would cost more than their writing. What a killed process left
+    is removed by the next one that makes the same folder.
+
+    Raises:
+        DbganError: `folder` exists and is not an empty folder.
+        StorageError: the disk is full, or this place may not be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DbganError(
+            f"{folder}: expected no such folder or an empty one, found other files.\n"
+            "Next: choose another folder, or remove this one."
+        )
+    folder = folder.absolute()
+    temporary = folder.with_name(f".{folder.name}{TEMPORARY_SUFFIX}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(folder)
+        sync_folder(folder.parent)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        refused = storage_error(folder, error) if isinstance(error, OSError) else None
+        if refused is None:
+            raise
+        raise refused from None
+
+
+def refuse_file(folder: Path) -> None:
+    """Raise `DbganError` where a file stands in the place of `folder` or of a folder above it. Makes nothing."""
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise DbganError(
+                f"{place}: expected a folder or nothing, found a file.\n"
+                "Next: choose another folder, or move this file away."
+            )
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from dbgan.engine import build_corpus
 from dbgan.errors import DbganError, MissingPackageError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plan, plans
 
-STATE_FILES = ("README.md", "corpus.json", "manifest.parquet", "rejects.parquet", "shards.parquet")
+STATE_FILES = ("README.md", "corpus.json", "croissant.json", "manifest.parquet", "rejects.parquet", "shards.parquet")
 
 
 @pytest.fixture

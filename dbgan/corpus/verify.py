@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from dbgan.corpus import receipts, tables
 from dbgan.corpus.columns import coerce, json_columns
+from dbgan.corpus.croissant import CROISSANT, described
 from dbgan.corpus.header import Header
 from dbgan.corpus.layout import KEY_PART, REJECT_REASONS, make_key, pixel_digest
 from dbgan.corpus.privacy import metadata_in
@@ -26,8 +27,7 @@ from dbgan.errors import CorpusError, ImageError
 from dbgan.files import TEMPORARY_SUFFIX
 from dbgan.recipe import canonical, codec_versions
 
-TABLES = (tables.MANIFEST, tables.SHARDS, tables.REJECTS, tables.CORPUS, tables.CARD)
-MAY_STAND_THERE = ("croissant.json",)
+TABLES = (tables.MANIFEST, tables.SHARDS, tables.REJECTS, tables.CORPUS, tables.CARD, CROISSANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,14 @@ class Problem:
 
     where: str
     what: str
+
+
+def shard_count(path: Path) -> int:
+    """How many shards `verify` will check: for a progress bar, so 0 where shards.parquet cannot tell."""
+    try:
+        return int(tables.read_parquet(path / tables.SHARDS, ["name"]).num_rows)
+    except CorpusError:
+        return 0
 
 
 def verify(
@@ -61,6 +69,8 @@ def verify(
     except CorpusError as error:
         return [Problem(path.name, str(error).splitlines()[0].removeprefix(f"{path}/").removeprefix(f"{path}: "))]
     problems = [*_folder(path, shards), *_keys(manifest), *_counts(path, manifest, shards, rejects)]
+    if (path / CROISSANT).is_file() and not quick and (path / CROISSANT).read_bytes() != described(path, header):
+        problems.append(Problem(CROISSANT, "does not describe these tables; `dbgan corpus card` writes it anew"))
     shard_rows = {row["name"]: row for row in shards.to_pylist() if KEY_PART.fullmatch(row["name"])}
     expected = _rows_by_shard(manifest)
     problems += [
@@ -82,6 +92,23 @@ def verify(
     return problems
 
 
+def damaged_shards(path: Path, problems: list[Problem]) -> list[str]:
+    """Names of the shards of shards.parquet whose tars the problems are about, in order. Strange files are not among
+    them; where shards.parquet cannot be read, nobody can tell."""
+    named = {problem.where.partition(":")[0] for problem in problems}
+    try:
+        shards = tables.read_parquet(path / tables.SHARDS, ["name"]).column("name").to_pylist()
+    except CorpusError:
+        return []
+    return sorted(name for name in shards if KEY_PART.fullmatch(name) and f"{name}.tar" in named)
+
+
+def remove_shards(path: Path, shards: list[str]) -> None:
+    """Remove these shards' tars: the next build of the corpus makes exactly them again. Kept are shards by size."""
+    for shard in shards:
+        (path / f"{shard}.tar").unlink(missing_ok=True)
+
+
 def _table(path: Path, name: str, schema: pa.Schema) -> pa.Table:
     table = tables.read_parquet(path / name)
     if not table.schema.equals(schema):
@@ -96,9 +123,9 @@ def _folder(path: Path, shards: pa.Table) -> Iterator[Problem]:
     """Files that are missing, and files that nothing names."""
     tars = {f"{row['name']}.tar" for row in shards.to_pylist() if row["samples"]}
     present = {entry.name for entry in path.iterdir()}
-    for name in sorted({tables.CARD} - present):
-        yield Problem(name, "is missing")
-    for name in sorted(present - tars - {*TABLES, *MAY_STAND_THERE}):
+    for name in sorted({tables.CARD, CROISSANT} - present):
+        yield Problem(name, "is missing; `dbgan corpus card` writes it")
+    for name in sorted(present - tars - set(TABLES)):
         if name == receipts.FOLDER:
             yield Problem(name, "the corpus is half built: run the build again")
         elif name.endswith(TEMPORARY_SUFFIX):
@@ -255,7 +282,7 @@ class _Shard:
         from dbgan.image.codec import decode
 
         try:
-            image = decode(data)
+            image = decode(data, max_pixels=self.header.max_pixels)
         except ImageError as error:
             yield f"does not decode ({error})"
             return

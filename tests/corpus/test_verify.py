@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dbgan.corpus import Corpus
+from dbgan.corpus import Corpus, croissant
 from dbgan.corpus.layout import EncodedSample, Plan, Reject
 from dbgan.corpus.tables import finish, manifest_schema
 from dbgan.corpus.verify import Problem, verify
@@ -37,10 +37,11 @@ def whats(path: Path, quick: bool = False) -> str:
 
 
 def change_manifest(path: Path, change: Callable[[list[dict[str, object]]], object]) -> None:
-    """Rewrite manifest.parquet with its rows changed."""
+    """Rewrite manifest.parquet with its rows changed, and croissant.json with the new table's sum."""
     rows = pq.read_table(path / "manifest.parquet").to_pylist()
     change(rows)
     pq.write_table(pa.Table.from_pylist(rows, schema=manifest_schema("paired", False)), path / "manifest.parquet")
+    croissant.write(path, HEADER)
 
 
 def corpus_of(path: Path, samples: Samples) -> Path:
@@ -68,10 +69,17 @@ def test_a_folder_that_is_no_corpus_is_a_problem_and_no_exception(tmp_path: Path
     assert "expected a corpus" in whats(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", ["manifest.parquet", "shards.parquet", "rejects.parquet", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["manifest.parquet", "shards.parquet", "rejects.parquet", "README.md", "croissant.json"]
+)
 def test_a_missing_table_is_named(corpus: Path, name: str) -> None:
     (corpus / name).unlink()
     assert f"{name}: is missing" in whats(corpus)
+
+
+def test_a_croissant_that_describes_other_tables_is_named(corpus: Path) -> None:
+    croissant.write(corpus, replace(HEADER, name="other"))
+    assert found(corpus) == [("croissant.json", "does not describe these tables; `dbgan corpus card` writes it anew")]
 
 
 def test_any_file_cut_anywhere_is_a_problem_and_no_exception(corpus: Path) -> None:
