@@ -138,7 +138,7 @@ class TrainingParams(Model):
     """What every training has in common."""
 
     seed: int = 0
-    crop: int = Field(128, ge=16, le=1024, description="px")
+    crop: int = Field(128, ge=32, le=1024, multiple_of=32, description="px; discriminators halve it five times")
     batch: int = Field(4, ge=1, le=1024)
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.99), description="Adam's")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -292,10 +292,10 @@ class Params(Model):
     """The whole of params.yaml."""
 
     samples: dict[Name, SampleParams] = Field(default_factory=dict)
-    sources: dict[Name, SourceParams]
-    bgan: dict[Name, BganParams]
-    synthesize: dict[Name, SynthesizeParams]
-    audit: dict[Name, AuditParams]
+    sources: dict[Name, SourceParams] = Field(min_length=1)
+    bgan: dict[Name, BganParams] = Field(min_length=1)
+    synthesize: dict[Name, SynthesizeParams] = Field(min_length=1)
+    audit: dict[Name, AuditParams] = Field(min_length=1)
     dbgan: DbganParams
     evaluate: EvaluateParams
 
@@ -315,6 +315,9 @@ class Params(Model):
             if name not in self.synthesize:
                 raise ValueError(f"audit.{name} has no synthetic corpus of that name under `synthesize`")
         for name, tune in self.dbgan.finetune.items():
+            if not tune.reads:
+                start = "models/dbgan/base/weights.safetensors"
+                raise ValueError(f"dbgan.finetune.{name}.reads is missing; without a corpus it is {start}")
             if tune.corpus and tune.corpus not in self.synthesize:
                 raise ValueError(f"dbgan.finetune.{name}.corpus names {tune.corpus!r}, not under `synthesize`")
         return self
@@ -379,6 +382,13 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise ParamsError(f"{path}: no such file.\nNext: run from the project's root, where params.yaml is.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read ({error.strerror}).\nNext: correct its permissions.") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: expected UTF-8 text, found the byte 0x{error.object[error.start]:02x} at offset {error.start}.\n"
+            "Next: save it as UTF-8."
+        ) from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {error}") from None
     return validated(Params, values, str(path))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dbgan.evaluate.scoring import evaluate
 from dbgan.params import Params
-from pipelines.stage import DATASETS, MODELS, REPORTS, item_of, main, one_argument
+from pipelines.stage import DATASETS, MODELS, REPORTS, item_of, main, one_argument, refuse_unnamed
 
 
 def run(params: Params) -> None:
     variant = one_argument("a name under `evaluate.variants`")
     item_of({str(v): v for v in params.evaluate.variants}, variant, "evaluate.variants")
+    refuse_unnamed(params)
     weights = MODELS / "dbgan" / variant / "weights.safetensors"
     evaluate(variant, weights, params.evaluate, DATASETS / "test", REPORTS / "evaluate" / variant)
 

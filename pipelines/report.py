@@ -6,13 +6,14 @@ import sys
 
 from dbgan.params import Params
 from dbgan.report import build, print_table
-from pipelines.stage import DATASETS, MODELS, REPORTS, main
+from pipelines.stage import DATASETS, MODELS, REPORTS, main, refuse_unnamed
 
 
 def run(params: Params) -> None:
     if "--table" in sys.argv[1:]:
         print_table(REPORTS)
         return
+    refuse_unnamed(params)
     build(REPORTS, MODELS, DATASETS, params, REPORTS / "index.html")
 
 

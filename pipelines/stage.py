@@ -33,6 +33,23 @@ def one_argument(what: str) -> str:
     return sys.argv[1]
 
 
+def refuse_unnamed(params: Params) -> None:
+    """Stop on corpora that no params name: stages that read the parent folder would go on using them.
+
+    DVC skips the ingests that did not change, so the report, which depends on all of `sources`, asks as well.
+    """
+    for use in ("train", "test"):
+        named = {name for name, source in params.sources.items() if source.use == use}
+        for folder in sorted(p for p in (DATASETS / use).glob("*") if p.is_dir()):
+            if folder.name not in named:
+                raise DbganError(
+                    f"{folder}: this corpus is named by no source with `use: {use}` in params.yaml.\n"
+                    f"Expected: {', '.join(sorted(named)) or '(none)'}.\n"
+                    f"Next: add the source again, or remove what is left of it:\n"
+                    f"  rm -r {folder} {folder}.selection.parquet"
+                )
+
+
 def main(run: Callable[[Params], None]) -> None:
     """Run a stage. Exit 1: found wrong; 2: bad params or usage; 130: interrupted (state is kept)."""
     try:

@@ -68,3 +68,33 @@ def test_plus_must_watch_the_corpus_it_mixes_in(tmp_path: Path, values: dict[str
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="project's root"):
         load(tmp_path / "params.yaml")
+
+
+def test_a_crop_that_discriminators_cannot_halve_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
+    values["bgan"]["demo"]["training"]["crop"] = 80
+    with pytest.raises(ParamsError, match=r"bgan\.demo\.training\.crop: .*multiple of 32 \(found 80\)"):
+        load(written(tmp_path, values))
+
+
+def test_a_control_without_its_start_is_refused_before_dvc_stumbles_on_it(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    values["dbgan"]["finetune"]["control"]["reads"] = ""
+    with pytest.raises(ParamsError, match="reads is missing"):
+        load(written(tmp_path, values))
+
+
+def test_a_file_that_is_not_utf_8_names_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes("samples: {}  # größer".encode("latin-1"))
+    with pytest.raises(ParamsError, match=r"params\.yaml: expected UTF-8 text, found the byte 0xf6 at offset 16"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "params.yaml").write_text("samples: {}")
+    monkeypatch.setattr(Path, "read_text", refuse)  # permissions do not stop the superuser
+    with pytest.raises(ParamsError, match=r"params\.yaml: cannot be read \(Permission denied\)"):
+        load(tmp_path / "params.yaml")

@@ -28,7 +28,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         DbganError: the folder is missing or holds nothing of this layout (the error names the layout that fits); a
             larger share than `max_reject_fraction` was refused (the corpus is written first, so that it can be seen).
     """
-    from dbgan import recipe
+    from dbgan import files, recipe
     from dbgan.corpus.header import Header
     from dbgan.engine import build_corpus
     from dbgan.ingest import gopro, refusals
@@ -36,13 +36,14 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     from dbgan.ingest.digests import DigestCache
     from dbgan.ingest.plan import make_plans
 
+    files.refuse_file(out)  # before every input is read for its digest
     root = root.resolve()
     layout = _layouts()[params.layout]
     scan = _scanned(params, root)
     inputs = [path for frame in scan.frames for path in frame.paths.values()]
     with DigestCache() as cache:
         planned = make_plans(scan, cache.states(root, inputs, f"{name}: input digests"), params)
-    refusals.save_origins(name, planned.origins)
+    refusals.save_origins(name, out, planned.origins)
     builder = IngestBuilder(
         root=str(root),
         ext=params.image,
@@ -60,6 +61,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         params=_recorded(params),
         codecs=recipe.codec_versions(),
         quality=params.quality,
+        max_pixels=params.max_pixels,
         notes=gopro.notes(params, sequences) if params.layout == "gopro" else (),
     )
     report = build_corpus(out, header, builder, planned.plans, rejects=planned.rejects, workers=workers)
@@ -88,6 +90,12 @@ def _scanned(params: IngestParams, root: Path) -> Scan:
         )
     layouts = _layouts()
     scan: Scan = layouts[params.layout].scan(root, params)
+    if params.layout == "captures" and gopro.fits(f.paths["blur"] for f in scan.frames):
+        raise DbganError(
+            f"{root}: the layout is `captures`, real blurry photos, and this is a GOPRO tree with sharp frames beside "
+            "the blurry ones.\nThe sharp ones would teach BGAN that real photos are sharp.\n"
+            "Next: set `layout: gopro` and `blur: blur` or `blur_gamma`, or point `root` at the blurry photos alone."
+        )
     if scan.frames or (scan.rejects and params.layout == "captures"):
         return scan
     fitting = next((name for name, layout in layouts.items() if name != params.layout and layout.detect(root)), None)
@@ -104,9 +112,9 @@ def _scanned(params: IngestParams, root: Path) -> Scan:
 def _recorded(params: IngestParams) -> dict[str, Any]:
     """The parameters that a corpus tells of itself: those that shape it, and no name of a file or folder.
 
-    Globs of `device` name folders, and those name people ("Anna's iPhone"); only the devices they stand for are told.
+    Globs name folders, and those name people ("Anna's iPhone"): of `device` only the names they stand for are told.
     """
-    recorded = params.model_dump(exclude={"max_reject_fraction"}, exclude_none=True)
+    recorded = params.model_dump(exclude={"max_reject_fraction", "blur_glob", "sharp_glob"}, exclude_none=True)
     if isinstance(params.device, dict):
         recorded["device"] = sorted(set(params.device.values()))
     return {key: value for key, value in recorded.items() if value != ""}

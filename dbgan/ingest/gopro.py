@@ -6,6 +6,7 @@ The root may be one split or hold several (`train`, `test`). Which blur folder i
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from dbgan.corpus.layout import Kind
@@ -39,8 +40,13 @@ def scan(root: Path, params: IngestParams) -> Scan:
 
 def detect(root: Path) -> bool:
     """Whether some folder below `root` holds both a blur folder and `sharp`."""
+    return fits(walk(root).files)
+
+
+def fits(files: Iterable[str]) -> bool:
+    """Whether files (paths below the root) lie in both a blur folder and the `sharp` beside it."""
     folders = defaultdict(set)
-    for path in walk(root).files:
+    for path in files:
         parts = PurePosixPath(path).parts
         if len(parts) >= 3:
             folders[parts[:-2]].add(parts[-2])

@@ -51,6 +51,9 @@ class PairBuilder:
         "dbgan.image",
         "dbgan.networks",
         "dbgan.restore",
+        "dbgan.corpus.write",
+        "dbgan.corpus.layout",
+        "dbgan.corpus.columns",
         "dbgan.seeds",
     )
 
@@ -110,7 +113,10 @@ class PairBuilder:
 
 def sharp_sample(corpus: Corpus, key: str) -> Sample:
     """A sample with its sharp image only: the blurry one of a paired source is not decoded."""
-    return Sample(key, {"sharp": decode(corpus.encoded(key, "sharp"))}, json.loads(corpus.encoded(key, "json")))
+    limit = corpus.header.max_pixels
+    return Sample(
+        key, {"sharp": decode(corpus.encoded(key, "sharp"), max_pixels=limit)}, json.loads(corpus.encoded(key, "json"))
+    )
 
 
 def columns(images: Mapping[str, NDArray[np.uint8]]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ checkpoints/    the last two steps; dropped when the work is finished
 outs/           weights.safetensors, curves.csv, samples.png, summary.json
 done.json       sha256 of each out; written last, so its presence means that the work is whole
 times.json      seconds and steps per second; here only, never in outs
+
+Folders of recipes that nobody asks for any more are never removed: delete `.dbgan/train/` when it grows too large.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ from dbgan.files import replace_tree, sha256_file, state_dir, write_bytes, write
 from dbgan.image.codec import encode
 from dbgan.networks import save_weights
 from dbgan.params import PerceptualParams, TrainingParams
-from dbgan.recipe import code_digest
+from dbgan.recipe import code_digest, codec_versions
 from dbgan.recipe import recipe as recipe_digest
 from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
-CODE = ("dbgan.train", "dbgan.networks", "dbgan.seeds")
+CODE = ("dbgan.train", "dbgan.networks", "dbgan.image", "dbgan.corpus", "dbgan.seeds")
 """Where only the digest of these differs, the canary is run before finished or half-finished work is trusted."""
 
 UNTIMED = ("checkpoint_every", "cache")
@@ -75,9 +77,9 @@ class Work:
     @property
     def recipe(self) -> str:
         """The digest that names this work."""
-        return recipe_digest(
-            f"train-{self.kind}-{self.variant}", self.revision, self.inputs, self.params, self.numerics.describe()
-        )
+        # codecs: captures are decoded, reduced and perhaps coded again while training, and pictures are encoded
+        computed = {**self.numerics.describe(), "codecs": codec_versions()}
+        return recipe_digest(f"train-{self.kind}-{self.variant}", self.revision, self.inputs, self.params, computed)
 
     @property
     def label(self) -> str:
@@ -105,8 +107,10 @@ def do(work: Work, out: Path) -> None:
     """
     folder = state_dir() / "train" / work.recipe
     code = code_digest(*CODE)
-    with _locked(folder):
+    with _locked(folder, work.label):
         started = _read(folder / "start.json")
+        if not started:  # written before the first step: without it nobody knows which code made what is here
+            shutil.rmtree(folder, ignore_errors=True)
         finished = _is_finished(folder)
         if finished and started.get("code") == code:
             replace_tree(folder / "outs", out)
@@ -207,17 +211,24 @@ def _is_finished(folder: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    """The JSON object in `path`; empty where it is absent or damaged: what it would prove is then done again."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError):
         return {}
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+    return values if isinstance(values, dict) else {}
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, label: str) -> Iterator[None]:
     """Two processes never train the same recipe at once: the second waits and is given the first one's outs."""
     locks = state_dir() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"train-{folder.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    lock = locks / f"train-{folder.name}.lock"
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{label}: another process does this same training; waiting for it to end (lock {lock})", flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,11 @@ from PIL.ExifTags import GPSTAGS
 from dbgan import files
 from dbgan.corpus import Corpus
 from dbgan.corpus.layout import REJECT_REASONS
-from dbgan.errors import DbganError
+from dbgan.errors import DbganError, ImageError
 from dbgan.image import codec
 from dbgan.ingest import ingest
 from dbgan.ingest.build import REVISION
+from dbgan.ingest.refusals import origins_path
 from dbgan.params import IngestParams
 
 from .conftest import CAPTURES, GOPRO, add_sequence, chunk, photo, pixels, put, raw_png
@@ -218,6 +220,22 @@ def test_mixed_formats_and_sizes_become_one_extension(tmp_path: Path) -> None:
     assert np.array_equal(Corpus.open(tmp_path / "png")["p/a"].images["blur"], upright)
 
 
+def test_a_reader_takes_pictures_as_large_as_the_ingest_took(tmp_path: Path) -> None:
+    put(tmp_path / "raw" / "a" / "1.png", raw_png(pixels(1)))
+    size = pixels(1).shape[0] * pixels(1).shape[1]
+    ingest("c", CAPTURES.model_copy(update={"max_pixels": size}), tmp_path / "raw", tmp_path / "c")
+    corpus = Corpus.open(tmp_path / "c")
+    assert corpus.header.max_pixels == size
+    assert len(list(corpus)) == len(list(corpus.stream())) == 1
+    described = tmp_path / "c" / "corpus.json"
+    described.write_text(described.read_text().replace(f'"max_pixels": {size}', f'"max_pixels": {size - 1}'))
+    narrower = Corpus.open(tmp_path / "c")
+    for read in (lambda: narrower[0], lambda: list(narrower.stream())):
+        with pytest.raises(ImageError, match=f"over the limit of {size - 1} px"):
+            read()
+    assert any("over the limit" in problem.what for problem in narrower.verify())
+
+
 def test_a_wrong_extension_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "raw" / "a" / "photo.png", photo(1))
     report = ingest("c", CAPTURES, tmp_path / "raw", tmp_path / "c")
@@ -247,7 +265,7 @@ def test_nothing_private_is_in_any_byte(tmp_path: Path, snapshot: Snapshot) -> N
             for secret in (b"Anna", b"SERIAL-4711", b"Exif\0", b"GPS"):
                 if not name.endswith("README.md"):
                     assert secret not in data, (name, secret)
-    origins = json.loads((files.state_dir() / "origins" / "jpg.json").read_bytes())
+    origins = json.loads(origins_path("jpg", tmp_path / "jpg").read_bytes())
     assert sorted(origins.values()) == ["p/0.jpg", "p/1.jpg", "p/2.jpg"]
     assert Corpus.open(tmp_path / "jpg")["p/0"].meta["origin"] == hashlib.sha256(b"p/0.jpg").hexdigest()
 
@@ -348,3 +366,36 @@ def test_no_secret_of_a_real_photo_is_in_the_corpus(shared_data: Path, tmp_path:
     in_inputs = b"".join(path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file())
     assert sum(secret in in_inputs for secret in hidden) > 20
     assert [secret for secret in sorted(hidden) if secret in whole] == []
+
+
+def test_captures_refuse_a_gopro_tree_whose_sharp_frames_would_pass_as_real_blur(tmp_path: Path) -> None:
+    for folder in ("blur", "sharp"):
+        put(tmp_path / "raw" / "GOPR1_11_00" / folder / "000001.png", b"x")
+    with pytest.raises(DbganError, match="a GOPRO tree with sharp frames"):
+        ingest("phone", IngestParams(layout="captures"), tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_glob_with_a_persons_name_is_in_the_corpus(tmp_path: Path) -> None:
+    png = raw_png(pixels(1))
+    for folder in ("b", "s"):
+        put(tmp_path / "raw" / "Annas phone" / folder / "1.png", png)
+    params = IngestParams(layout="paired", blur_glob="Annas phone/b/*.png", sharp_glob="Annas phone/s/*.png")
+    ingest("pairs", params, tmp_path / "raw", tmp_path / "out")
+    assert not [p.name for p in (tmp_path / "out").rglob("*") if p.is_file() and b"Annas" in p.read_bytes()]
+
+
+def test_two_corpora_of_one_name_keep_their_own_origins(tmp_path: Path) -> None:
+    for number, folder in enumerate(("a", "b")):
+        put(tmp_path / folder / "raw" / "p" / f"{number}.jpg", photo(number))
+        ingest("phone", CAPTURES, tmp_path / folder / "raw", tmp_path / folder / "phone")
+    known = [json.loads(origins_path("phone", tmp_path / folder / "phone").read_bytes()) for folder in ("a", "b")]
+    assert [list(origins.values()) for origins in known] == [["p/0.jpg"], ["p/1.jpg"]]
+    assert re.fullmatch(r"phone-[0-9a-f]{8}\.json", origins_path("phone", tmp_path / "a" / "phone").name)
+
+
+def test_too_many_refusals_name_the_verb_that_lists_them(tmp_path: Path) -> None:
+    put(tmp_path / "raw" / "p" / "0.jpg", photo(0))
+    put(tmp_path / "raw" / "p" / "1.jpg", b"no picture")
+    with pytest.raises(DbganError, match=r"Next: look at `dbgan corpus info \S+ --rejects`"):
+        ingest("phone", CAPTURES, tmp_path / "raw", tmp_path / "phone")
