@@ -82,6 +82,7 @@ def _layouts() -> dict[str, Any]:
 def _scanned(params: IngestParams, root: Path) -> Scan:
     """The layout's scan, or an error that says what was expected and which layout fits."""
     from dbgan.errors import DbganError
+    from dbgan.ingest import gopro
 
     if not root.is_dir():
         raise DbganError(
