@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dbgan.blur.model import IDENTITY_DB
 from dbgan.corpus import Corpus
 from dbgan.errors import DbganError
 from dbgan.evaluate import distance, examples, figures, sets, strength, verdict
@@ -111,7 +112,7 @@ def distances(crops: Mapping[str, CropSet], seed: int) -> dict[str, dict[str, In
         for name, own in crops.items():
             if name != "real":
                 values = own.values[measure_name]
-                found = distance.interval(distance.wasserstein, values, real, seed, f"{name} {measure_name}")
+                found = distance.distance_interval(values, real, seed, f"{name} {measure_name}")
                 result.setdefault(name, {})[measure_name] = found
         lowest = distance.floor(real, seed)
         if lowest is not None:
@@ -214,7 +215,7 @@ def write_figures(measured: Measured, params: AuditParams, out: Path) -> None:
     write_bytes(out / "strength.png", figures.distributions(title, panels, labels))
     write_bytes(out / "strength.csv", figures.quantile_table(lead).encode())
     title = "How far blurry pictures are from their sharp ones"
-    write_bytes(out / "psnr.png", figures.psnr(title, measured.psnr, labels, verdict.IDENTITY_DB))
+    write_bytes(out / "psnr.png", figures.psnr(title, measured.psnr, labels, IDENTITY_DB))
     variants = examples.variants(measured.synthetic, params, measured.blur)
     write_bytes(out / "variants.png", encode(variants, "png"))
     real = examples.real(measured.synthetic, measured.captured, params, measured.blur)

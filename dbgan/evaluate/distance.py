@@ -20,7 +20,7 @@ Values = Sequence[NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number and its 95 % bootstrap percentile interval."""
+    """A number and its 95 % bootstrap interval (of a floor: the range of the middle 95 % of its draws)."""
 
     value: float
     low: float
@@ -41,18 +41,36 @@ def median_difference(a: Values, b: Values) -> float:
 
 
 def interval(statistic: Callable[[Values, Values], float], a: Values, b: Values, seed: int, purpose: str) -> Interval:
-    """`statistic(a, b)` with its bootstrap interval: the pictures of both sets are drawn again with replacement.
+    """`statistic(a, b)` with its percentile bootstrap interval, for a statistic that chance moves both ways.
 
-    A distance cannot fall under zero and small sets differ by chance, so for near-equal sets the interval lies above
-    the value: compare with `floor`.
+    The pictures of both sets are drawn again with replacement. Not for distances: see `distance_interval`.
     """
+    low, high = np.quantile(_drawn(statistic, a, b, seed, purpose), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(statistic(a, b), float(low), float(high))
+
+
+def distance_interval(a: Values, b: Values, seed: int, purpose: str) -> Interval:
+    """`wasserstein(a, b)` = W with the interval max(0, W - h) to W + h, where h = max(0, q - W).
+
+    q is the 97.5 % quantile of the distance between sets whose pictures were drawn again with replacement. Drawing can
+    only add differences, so drawn distances lie above W, as W itself lies above the distance of the populations: a
+    percentile interval of near-equal sets excludes both. The lower end is therefore that of the basic bootstrap
+    (2 W - q, which takes the bias away), and the upper end the percentile's (q), since the basic one, 2 W - q_low, can
+    fall under W. The value is W, uncorrected, as `floor` is.
+    """
+    value = wasserstein(a, b)
+    upper = float(np.quantile(_drawn(wasserstein, a, b, seed, purpose), (1 + LEVEL) / 2))
+    half = max(0.0, upper - value)
+    return Interval(value, max(0.0, value - half), value + half)
+
+
+def _drawn(statistic: Callable[[Values, Values], float], a: Values, b: Values, seed: int, purpose: str) -> list[float]:
+    """The statistic of `RESAMPLES` pairs of sets whose pictures were drawn again with replacement."""
     rng = seeds.generator(seed, "bootstrap", purpose)
-    drawn = [
+    return [
         statistic([a[i] for i in rng.integers(0, len(a), len(a))], [b[i] for i in rng.integers(0, len(b), len(b))])
         for _ in range(RESAMPLES)
     ]
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(statistic(a, b), float(low), float(high))
 
 
 def floor(values: Values, seed: int) -> Interval | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dbgan.blur.model import IDENTITY_DB
 from dbgan.evaluate.distance import Interval
-
-IDENTITY_DB = 35.0
-"""Mean PSNR(blurry, sharp) above which the blur is hardly there; averaged GOPRO pairs have 24 to 25 dB."""
 
 FEW_PICTURES = 30
 """Below this many real captures the intervals say more than the numbers."""

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dbgan.blur.model import IDENTITY_DB
 from dbgan.params import Params
 from dbgan.report.inputs import VARIANTS, number, texts
 from dbgan.report.table import INPUT, Scores
 
 UNDER_INPUT_DB = 0.5
 """A variant that loses more than this against its blurry input is warned about."""
-IDENTITY_DB = 35.0
-"""BGAN(x) closer to x than this is hardly a blur; real GOPRO pairs sit at 24 to 25 dB."""
 FEW_IMAGES = 100
 """Below this many test images the page says that small differences mean little (GOPRO's test set has 1111)."""
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-IDENTITY_DB = 35.0
-"""Real GOPRO pairs are 24 to 25 dB apart; a BGAN whose output is this close to its input does not blur."""
+from dbgan.blur.model import IDENTITY_DB
 
 CHANCE = 2.0 * math.log(2.0)
 """Loss of a discriminator that cannot tell: 2 ln 2."""
