@@ -54,6 +54,11 @@ def restore(
         return to_image(restored)
 
 
+def best_device() -> str:
+    """A GPU where torch sees one: for `evaluate`, `dbgan deblur` and the synthesis of blur alike."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
     """HWC uint8 -> (1, 3, H, W) float32 in [0, 1], channels last (as the picture lies in memory already)."""
     return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float().div_(255.0)

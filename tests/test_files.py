@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbgan import files
+from dbgan.errors import DbganError
 
 
 def fail_half_way(target: Path) -> None:
@@ -59,3 +60,14 @@ def test_partials_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"whole")
     assert files.remove_partials(tmp_path) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["a.tar"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("file", "file/below/it", "dangling"):
+        with pytest.raises(DbganError, match=rf"{name.split('/')[0]}: expected a folder or nothing(.|\n)*Next: "):
+            files.refuse_file(tmp_path / name)
+    files.refuse_file(tmp_path)
+    files.refuse_file(tmp_path / "not" / "yet")
+    assert not (tmp_path / "not").exists()

@@ -86,7 +86,7 @@ def test_a_control_without_its_start_is_refused_before_dvc_stumbles_on_it(
 
 def test_a_file_that_is_not_utf_8_names_the_byte(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes("samples: {}  # größer".encode("latin-1"))
-    with pytest.raises(ParamsError, match=r"params\.yaml: expected UTF-8 text, found the byte 0xf6 at offset 16"):
+    with pytest.raises(ParamsError, match=r"params\.yaml: expected UTF-8 text, found the byte 0xf6 at offset 17"):
         load(tmp_path / "params.yaml")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from dbgan.corpus import Corpus
 from dbgan.errors import CorpusError
 from dbgan.evaluate import metrics, pictures
-from dbgan.files import replace_tree, write_bytes, write_json
+from dbgan.files import replace_tree, state_dir, write_bytes, write_json
 from dbgan.image.codec import decode, encode
 from dbgan.networks import load_weights, receptive_radius
 from dbgan.params import EvaluateParams
 from dbgan.progress import progress
-from dbgan.restore import restore
+from dbgan.recipe import digest
+from dbgan.restore import best_device, restore
 from dbgan.sheet import Block, Cell, centre, draw
 
 METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -90,9 +91,12 @@ def evaluate(variant: str, weights: Path, params: EvaluateParams, test: Path, ou
     """
     corpora = open_corpora(test)
     network = load_weights(weights)
+    device = best_device()
 
     def run(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        restored = restore(picture, network, tile=params.tile, precision=params.precision, threads=params.threads)
+        restored = restore(
+            picture, network, tile=params.tile, precision=params.precision, threads=params.threads, device=device
+        )
         return decode(encode(restored, "png"))  # what a user would get from disk is what is scored
 
     paired = {name: corpus for name, corpus in corpora.items() if corpus.kind == "paired"}
@@ -100,10 +104,14 @@ def evaluate(variant: str, weights: Path, params: EvaluateParams, test: Path, ou
     scores, shown = score_pairs(variant, paired, params.pictures, run)
     means = mean_scores(scores)
     real = list(restore_captures(captures, params.pictures, run, receptive_radius(network)))
-    with tempfile.TemporaryDirectory() as folder:
-        write_report(variant, scores, means, shown, real, Path(folder))
+    folder = state_dir() / "evaluate" / digest(str(out.resolve()))[:16]
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run left would become part of `out`
+    try:
+        write_report(variant, scores, means, shown, real, folder)
         out.mkdir(parents=True, exist_ok=True)
-        replace_tree(Path(folder), out)
+        replace_tree(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return means
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
 from dbgan import files
 from dbgan.corpus.layout import WARNINGS
 from dbgan.errors import DbganError
+from dbgan.recipe import digest
 
 MOST_LISTED = 20
 
 
-def origins_path(name: str) -> Path:
-    """`.dbgan/origins/NAME.json`: digest -> path, for the owner; never part of a corpus."""
-    return files.state_dir() / "origins" / f"{name}.json"
+def origins_path(name: str, out: Path) -> Path:
+    """`.dbgan/origins/NAME-XXXXXXXX.json`: digest -> path, for the owner; never part of a corpus.
+
+    The hex digits are of the corpus's folder: corpora of one name in two folders do not share a file.
+    """
+    return files.state_dir() / "origins" / f"{name}-{digest(os.fsencode(out.resolve()).hex())[:8]}.json"
 
 
-def save_origins(name: str, origins: dict[str, str]) -> None:
+def save_origins(name: str, out: Path, origins: dict[str, str]) -> None:
     """Remember which path each origin digest stands for."""
     # ensure_ascii: names that are no valid Unicode survive as escaped surrogates
-    files.write_bytes(origins_path(name), json.dumps(origins, indent=0, sort_keys=True).encode())
+    files.write_bytes(origins_path(name, out), json.dumps(origins, indent=0, sort_keys=True).encode())
 
 
 def say_warnings(name: str, out: Path) -> None:
@@ -48,6 +53,7 @@ def check_rejects(name: str, out: Path, origins: dict[str, str], samples: int, l
         raise DbganError(
             f"{out}: {len(rows)} of {total} inputs were refused ({reasons}), over the limit of {limit:.3g} "
             f"(max_reject_fraction; found {share:.3g}).\n"
-            f"They are listed in rejects.parquet; {origins_path(name)} says which file each digest is.\n"
-            f"Next: look at `dbgan corpus info {out}`, then mend or remove the files, or raise max_reject_fraction."
+            f"They are listed in rejects.parquet; {origins_path(name, out)} says which file each digest is.\n"
+            f"Next: look at `dbgan corpus info {out} --rejects`, then mend or remove the files, "
+            "or raise max_reject_fraction."
         )

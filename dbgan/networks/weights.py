@@ -83,7 +83,7 @@ def _open(path: Path) -> Any:
     except SafetensorError as error:
         raise WeightsError(
             f"{path}: expected a safetensors file, found something else ({error}).\n"
-            "Next: fetch it again; a .pth checkpoint must be imported first."
+            "Next: fetch it again. Only files that dbgan wrote are read; .pth checkpoints of other programs are not."
         ) from error
 
 

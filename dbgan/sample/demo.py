@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbgan.errors import DbganError
-from dbgan.files import remove_partials, write_bytes
+from dbgan.files import refuse_file, remove_partials, write_bytes
 from dbgan.image.codec import encode
 from dbgan.params import SampleParams
 from dbgan.progress import progress
@@ -24,8 +24,10 @@ def render(params: SampleParams, out: Path) -> None:
         out: folder; made if absent.
 
     Raises:
-        DbganError: `out` holds other files under gopro/ or phones/, or scikit-image's photographs are missing.
+        DbganError: `out` is a file, or holds other files under gopro/ or phones/; or scikit-image's photographs are
+            missing.
     """
+    refuse_file(out)
     photos = captures(params)
     pairs = {take.name: frame_paths(take, params) for take in takes()}
     expected = {out / path for of_take in pairs.values() for pair in of_take for path in pair}

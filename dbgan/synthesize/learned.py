@@ -41,6 +41,10 @@ class BganBlur:
         precision: of the convolutions; the residual is added to the sharp picture in float32 in both.
         device: "cpu" or a torch CUDA device.
         digest: hex sha256 of `weights`, taken when this object is made.
+
+    Raises:
+        DbganError: no such file.
+        WeightsError: the file is damaged or holds no BGAN generator.
     """
 
     weights: Path
@@ -59,6 +63,8 @@ class BganBlur:
             )
         if not self.digest:
             object.__setattr__(self, "digest", files.sha256_file(self.weights))
+        # Here, once: a file of another kind would otherwise fail in every shard, as often as the engine tries.
+        require_generator(load_weights(self.weights), "bgan", self.weights)
 
     def describe(self) -> dict[str, Any]:
         """Weights digest, tile and precision: with the device class, all that determines the output."""
@@ -70,7 +76,6 @@ class BganBlur:
         """Blur one HWC uint8 RGB picture with the noise `draw_noise(seed, key, variant)`; see `dbgan.blur.model.Blur`.
 
         Raises:
-            WeightsError: the file holds no BGAN generator.
             DbganError: the file changed since this object was made, or the network gives NaN or Inf.
         """
         z = draw_noise(seed, key, variant)

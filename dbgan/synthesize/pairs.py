@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dbgan.blur.model import Blur
 from dbgan.corpus.header import Header
+from dbgan.corpus.read import read_header
 from dbgan.engine import BuildReport, build_corpus
 from dbgan.errors import ParamsError
 from dbgan.files import sha256_file
@@ -101,9 +102,11 @@ def make_blur(
         wanted = "needs the weights of a trained generator" if model == "bgan" else "takes no weights"
         raise ParamsError(f"blur model {model!r} {wanted}.\nNext: --weights models/bgan/NAME/weights.safetensors")
     if model == "bgan" and weights is not None:
+        from dbgan.restore import best_device
         from dbgan.synthesize.learned import BganBlur
 
-        return BganBlur(weights, tile=tile, precision=precision, device=_device())
+        # The device class is part of the recipe, so that a GPU's and a CPU's pictures never mix in a shard unnoticed.
+        return BganBlur(weights, tile=tile, precision=precision, device=best_device())
     if model == "kernel":
         from dbgan.blur import KernelBlur
 
@@ -146,6 +149,7 @@ def make_pairs(
         codecs=codec_versions(),
         device_class=computed["device"],
         synthesized=True,
+        max_pixels=max(read_header(source.path).max_pixels for source in sources),
         notes=_notes(sources, settings.blur),
     )
     builder = PairBuilder(
@@ -167,13 +171,6 @@ def _notes(sources: Sequence[SharpSource], blur: Mapping[str, Any]) -> tuple[str
     return (
         f"Sharp frames: {frames}. Their blur is synthetic, made by {blur['name']}; the manifest says how, per pair.",
     )
-
-
-def _device() -> str:
-    """A GPU where torch sees one: the device class is part of the recipe, so the two never mix in a shard unnoticed."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _gpus_per_worker(device: str, workers: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import nn
 
 from dbgan.corpus import Corpus
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError
 from dbgan.evaluate import scoring
+from dbgan.files import state_dir
 from dbgan.image.codec import decode
 from dbgan.networks import generator, load_weights, receptive_radius, save_weights
 from dbgan.params import EvaluateParams
@@ -155,3 +159,40 @@ def test_a_test_folder_without_pairs_is_an_error_that_lists_what_there_is(tmp_pa
     write(tmp_path / "test" / "phones", "blurry", [Tiny("c/0", {"blur": scene(1)})])
     with pytest.raises(CorpusError, match=r"phones \(blurry\)"):
         run(tmp_path / "test", weights, tmp_path / "out")
+
+
+def test_a_gpu_restores_where_there_is_one(test_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices: list[object] = []
+
+    def recorded(picture: NDArray[np.uint8], network: nn.Module, **options: object) -> NDArray[np.uint8]:
+        devices.append(options["device"])
+        return picture
+
+    monkeypatch.setattr(scoring, "restore", recorded)
+    weights = weights_of(tmp_path / "w.safetensors")
+    for present, expected in ((True, "cuda"), (False, "cpu")):
+        devices.clear()
+        monkeypatch.setattr(torch.cuda, "is_available", lambda present=present: present)
+        run(test_folder, weights, tmp_path / expected)
+        assert set(devices) == {expected}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_its_temporary_files_are_in_the_state_folder_and_go(
+    test_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    seen: list[Path] = []
+    real = scoring.write_report
+
+    def watched(*arguments: Any) -> None:
+        real(*arguments)
+        seen.append(arguments[-1])
+        assert seen[0].is_dir()
+        if fails:
+            raise RuntimeError("stopped")
+
+    monkeypatch.setattr(scoring, "write_report", watched)
+    with pytest.raises(RuntimeError) if fails else contextlib.nullcontext():
+        run(test_folder, weights_of(tmp_path / "w.safetensors"), tmp_path / "out")
+    assert seen[0].is_relative_to(state_dir())
+    assert not seen[0].exists()

@@ -105,6 +105,14 @@ def test_missing_and_damaged_files_are_named(tmp_path) -> None:
         load_weights(path)
 
 
+def test_a_checkpoint_of_another_program_is_not_promised_an_import(tmp_path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match=r"\.pth checkpoints of other programs are not") as caught:
+        load_weights(path)
+    assert "import" not in str(caught.value)
+
+
 def test_a_network_of_the_other_kind_is_refused(tmp_path) -> None:
     bgan = generator("bgan", blocks=1, width=4)
     assert require_generator(bgan, "bgan", tmp_path) is bgan

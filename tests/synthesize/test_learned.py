@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.errors import DbganError
+from dbgan.errors import DbganError, WeightsError
 from dbgan.networks import generator, load_weights, save_weights
 from dbgan.synthesize import BganBlur
 from dbgan.synthesize.learned import draw_noise
@@ -92,7 +92,13 @@ def test_weights_that_change_under_way_are_refused(weights: Path) -> None:
 def test_a_deblurring_generator_is_refused(tmp_path: Path) -> None:
     save_weights(tmp_path / "w.safetensors", generator("dbgan", blocks=1, width=8))
     with pytest.raises(DbganError, match="expected the weights of a bgan generator"):
-        BganBlur(tmp_path / "w.safetensors")(sharp_frame("a/1"), seed=1, key="a/1", variant=0)
+        BganBlur(tmp_path / "w.safetensors")
+
+
+def test_damaged_weights_are_refused_before_the_first_shard(weights: Path) -> None:
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: expected a safetensors file(.|\n)*Next: "):
+        BganBlur(weights)
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from dbgan.train import checkpoints, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
 from dbgan.train.dbgan import DbganTask, pretrain
-from dbgan.train.loop import DivergedError, Record, get_state, set_state, train
+from dbgan.train.loop import DivergedError, Record, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
 OUTS = ("curves.csv", "samples.png", "summary.json", "weights.safetensors")
@@ -206,3 +207,35 @@ def test_networks_are_put_back_to_training_after_an_evaluation(datasets: Path, b
     task.evaluate()
     assert isinstance(task.generator, nn.Module)
     assert task.generator.training
+
+
+@pytest.mark.parametrize("name", ["done.json", "start.json"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\x00", b"[1]"])
+def test_a_damaged_note_about_finished_work_has_it_done_again(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+    (work_folder() / name).write_bytes(content)
+    trained: list[Task] = []
+    monkeypatch.setattr(work, "train", lambda task, *a, **k: trained.append(task) or train(task, *a, **k))
+    pretrain(common, SCHEDULE, datasets, tmp_path / "again")
+    assert len(trained) == 1
+    assert outs(tmp_path / "l1") == outs(tmp_path / "again")
+
+
+def test_who_waits_for_another_process_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def second() -> None:
+        with work._locked(tmp_path / "recipe", "train dbgan l1"):
+            entered.set()
+
+    entered = threading.Event()
+    with work._locked(tmp_path / "recipe", "train dbgan l1"):
+        assert capsys.readouterr().out == ""
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert not entered.wait(0.3)
+        said = capsys.readouterr().out
+    waiting.join(10)
+    assert entered.is_set()
+    assert said.startswith("train dbgan l1: another process does this same training; waiting for it to end")
+    assert "train-recipe.lock" in said
