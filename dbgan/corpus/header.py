@@ -24,6 +24,7 @@ class Header:
         device_class: where bytes were computed (`recipe.device_class()`), None where they were only stored.
         synthesized: whether samples carry lineage (source, variant, noise, method, generator).
         quality: whether the manifest's quality measures are filled; else they are null.
+        max_pixels: no picture has more: readers refuse what promises more, and nothing else for its size.
         notes: sentences for the card, such as what is known to be odd about the source.
     """
 
@@ -36,12 +37,15 @@ class Header:
     synthesized: bool = False
     quality: bool = True
     notes: tuple[str, ...] = field(default=())
+    max_pixels: int = 200_000_000
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"corpus kind {self.kind!r} is not one of {', '.join(get_args(Kind))}")
         if self.ext not in EXTENSIONS:
             raise ValueError(f"image extension {self.ext!r} is not one of {', '.join(EXTENSIONS)}")
+        if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
+            raise ValueError(f"max_pixels {self.max_pixels!r} is not a number of pixels")
         object.__setattr__(self, "notes", tuple(self.notes))
 
     @property

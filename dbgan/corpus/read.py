@@ -102,7 +102,8 @@ class Corpus:
 
         row = self._row(which)
         key = self._index.key(row)
-        images = {field: decode(self._member(row, field)) for field in self.fields}
+        limit = self.header.max_pixels
+        images = {field: decode(self._member(row, field), max_pixels=limit) for field in self.fields}
         return Sample(key, images, json.loads(self._member(row, "json")))
 
     def encoded(self, which: int | str, field: str) -> bytes:

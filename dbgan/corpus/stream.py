@@ -45,7 +45,7 @@ def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = 
     if shuffle:
         stages.append(wds.detshuffle(bufsize=shuffle, initial=shuffle, seed=seed))
     if decode:
-        stages.append(_decoded)
+        stages.append(_Decoded(corpus.header.max_pixels))
     return wds.DataPipeline(*stages)
 
 
@@ -106,15 +106,22 @@ class _Read:
             ) from None
 
 
-def _decoded(items: Iterable[Item]) -> Iterator[Item]:
+class _Decoded:
     """Last stage: images as HWC uint8 RGB, `json` parsed."""
-    from dbgan.image.codec import decode
 
-    for item in items:
-        yield {name: _decode_member(name, value, decode) for name, value in item.items()}
+    def __init__(self, max_pixels: int) -> None:
+        self.max_pixels = max_pixels
 
+    def __call__(self, items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            yield {name: self._member(item, name) for name in item}
 
-def _decode_member(name: str, value: Any, decode: Any) -> Any:
-    if name.startswith("__"):
-        return value
-    return json.loads(value) if name == "json" else decode(value)
+    def _member(self, item: Item, name: str) -> Any:
+        from dbgan.image.codec import decode
+
+        if name.startswith("__"):
+            return item[name]
+        try:
+            return json.loads(item[name]) if name == "json" else decode(item[name], max_pixels=self.max_pixels)
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(f"{item['__url__']}: {item['__key__']}.{name} is not JSON ({error}).") from None

@@ -213,6 +213,8 @@ def _jpeg(data: bytes, check: Check, icc: Icc) -> _Picture:
     if parsed.components == 4:
         pixels = _rgb(JpegImageFile(io.BytesIO(source)), parsed.profile if icc == "srgb" else b"")
     else:
+        if any(_alike(*pair) for pair in parsed.stretches()):
+            raise ImageError("unreadable", "JPEG: coded data that belongs to no pixel before a restart marker")
         pixels = _opencv(source, "JPEG")
         if _may_lack_data(parsed, pixels) and not _is_whole(parsed):
             raise ImageError("truncated", "JPEG: coded data is missing, at the end or before a restart marker")
@@ -233,9 +235,14 @@ def _may_lack_data(parsed: jpeg.Jpeg, pixels: Pixels) -> bool:
 
 
 def _is_whole(parsed: jpeg.Jpeg) -> bool:
-    """Whether noise after the coded data changes no pixel. By Pillow: OpenCV prints what libjpeg thinks of it."""
-    whole, padded = (JpegImageFile(io.BytesIO(data)) for data in (parsed.kept, parsed.padded()))
-    return np.array_equal(np.asarray(whole), np.asarray(padded))
+    """Whether noise after the coded data changes no pixel."""
+    return _alike(parsed.kept, parsed.padded())
+
+
+def _alike(first: bytes, second: bytes) -> bool:
+    """Whether two JPEGs decode to the same pixels. By Pillow: OpenCV prints what libjpeg thinks of them."""
+    one, other = (np.asarray(JpegImageFile(io.BytesIO(data))) for data in (first, second))
+    return np.array_equal(one, other)
 
 
 def _png(data: bytes, check: Check, icc: Icc) -> _Picture:

@@ -18,6 +18,11 @@ MAX_SCANS = 500
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _SCAN_END = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_SURPLUS = 16
+"""Bytes before a restart marker that no pixel needs, from which on a file counts as damaged."""
+_CHECKED = 4
+_LARGEST = 65_500
+"""libjpeg's limit of a side, px."""
 _NOISE = bytes(range(17, 250, 7))
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
@@ -48,6 +53,7 @@ class Jpeg:
         one_scan: whether all components come in one sequential scan, as cameras write them.
         ends: for one scan, (row, column) of the last pixel of each stretch of coded data (up to a restart marker or
             the end). libjpeg fills what a stretch lacks with uniform grey, so there a loss would be seen.
+        strip, intervals: for one scan with restart markers, a header for one stretch and the first few of them.
         pieces: the parts of `kept`, each with whether it is coded data.
     """
 
@@ -64,6 +70,22 @@ class Jpeg:
     one_scan: bool = True
     ends: list[tuple[int, int]] = field(default_factory=list)
     pieces: list[tuple[bool, bytes]] = field(default_factory=list, repr=False)
+    strip: bytes = field(default=b"", repr=False)
+    intervals: list[bytes] = field(default_factory=list, repr=False)
+
+    def stretches(self) -> list[tuple[bytes, bytes]]:
+        """The first few stretches between restart markers, each as a JPEG of its own, whole and with its end replaced.
+
+        Such a stretch starts anew, so it decodes as a picture of one row of MCUs. Where the two decode alike, the
+        decoder had all its MCUs before the end: bytes are there that belong to no pixel, so something is lost.
+        """
+        made = []
+        for stretch in self.intervals:
+            end = stretch.rstrip(b"\xff")
+            if len(end) >= 4 * _SURPLUS:
+                cut = end[:-_SURPLUS].rstrip(b"\xff")
+                made.append((self.strip + stretch + b"\xff\xd9", self.strip + cut + _NOISE[:_SURPLUS] + b"\xff\xd9"))
+        return made
 
     def padded(self) -> bytes:
         """`kept` with noise after each stretch of coded data.
@@ -206,9 +228,13 @@ class _Walk:
             return
         columns, rows = self._blocks(members[0]) if len(members) == 1 else self._units()
         needed = -(-columns * rows // self.restart_interval) - 1
-        found = len(_RESTART.findall(coded))
-        if found < needed:
-            raise ImageError("truncated", f"JPEG: scan {self.scans} has {found} of {needed} restart markers")
+        found = _RESTART.findall(coded)
+        if len(found) < needed:
+            raise ImageError("truncated", f"JPEG: scan {self.scans} has {len(found)} of {needed} restart markers")
+        for i, marker in enumerate(found):
+            if marker[1] != 0xD0 + i % 8 or i >= needed:
+                detail = f"restart marker {i + 1} of {needed} is FF{marker[1]:02X}"
+                raise ImageError("unreadable", f"JPEG: scan {self.scans} is damaged, its {detail}")
 
     def _peak(self) -> tuple[int, int]:
         return max(p.horizontal for p in self.parts.values()), max(p.vertical for p in self.parts.values())
@@ -233,6 +259,20 @@ class _Walk:
             for unit in last
         ]
 
+    def _strip(self) -> bytes:
+        """The headers of a picture that holds one stretch: as wide as its MCUs, one MCU high, without restarts."""
+        width, height = self._unit()
+        size = height.to_bytes(2, "big") + (width * self.restart_interval).to_bytes(2, "big")
+        parts = []
+        for coded, piece in self.pieces:
+            if coded:
+                break
+            if piece[1] in _SOF:
+                piece = piece[:5] + size + piece[9:]
+            if piece[1] != 0xDD:
+                parts.append(piece)
+        return b"".join(parts)
+
     def _blocks(self, part: _Component) -> tuple[int, int]:
         """Columns and rows of 8x8 blocks of one component."""
         horizontal, vertical = self._peak()
@@ -256,6 +296,10 @@ class _Walk:
             self.pieces = [piece for piece in self.pieces if piece[0] or piece[1][4:16] != _ICC]
         jpeg.pieces = [*self.pieces, (False, b"\xff\xd9")]
         jpeg.kept = b"".join(piece for _, piece in jpeg.pieces)
+        if jpeg.one_scan and self.restart_interval and self._unit()[0] * self.restart_interval < _LARGEST:
+            jpeg.strip = self._strip()
+            coded = next(piece for is_coded, piece in jpeg.pieces if is_coded)
+            jpeg.intervals = _RESTART.split(coded, maxsplit=_CHECKED)[:-1]  # behind the last, cameras may pad
         jpeg.ends = self._ends() if jpeg.one_scan else []
         jpeg.trailing = len(self.data) - end
         jpeg.same_colours = self._colours(self.jfif) == self._colours(False)

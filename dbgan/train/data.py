@@ -77,8 +77,10 @@ class TrainingSet:
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         corpus, key = self._members[index]
-        encoded = (self._corpora[corpus].encoded(key, field) for field in self.fields)
-        images = tuple(_reduced(decode(data), self.long_side) for data in encoded)
+        source = self._corpora[corpus]
+        encoded = (source.encoded(key, field) for field in self.fields)
+        limit = source.header.max_pixels
+        images = tuple(_reduced(decode(data, max_pixels=limit), self.long_side) for data in encoded)
         if self._cache is not None:
             self._cache[index] = images
         return images

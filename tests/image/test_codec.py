@@ -194,6 +194,20 @@ def test_a_jpeg_with_grey_stripes_is_truncated() -> None:
     assert reason(whole[: before + (marker - before) // 2] + whole[marker:]) == "truncated"
 
 
+def test_a_jpeg_whose_data_does_not_fit_between_its_restart_markers_is_damaged() -> None:
+    """libjpeg decodes such files to stripes and says so only on stderr."""
+    large = np.tile(PICTURE, (3, 3, 1))
+    whole = saved(Image.fromarray(large), "JPEG", quality=90, subsampling=0, restart_marker_rows=1)
+    assert np.array_equal(codec.decode(whole), np.asarray(Image.open(io.BytesIO(whole))))
+    second, third = whole.index(b"\xff\xd1"), whole.index(b"\xff\xd2")
+    surplus = whole[:second] + bytes(range(1, 60)) + whole[second:]
+    assert reason(surplus) == "unreadable"
+    swapped = whole[: second + 1] + b"\xd2" + whole[second + 2 : third + 1] + b"\xd1" + whole[third + 2 :]
+    assert reason(swapped) == "unreadable"
+    twice = whole[:third] + whole[second:third] + whole[third:]
+    assert reason(twice) == "unreadable"
+
+
 def test_a_picture_that_is_grey_to_its_end_is_whole() -> None:
     grey = np.full((32, 32, 3), 128, np.uint8)
     for options in ({}, {"progressive": True}, {"restart_marker_blocks": 1}):
@@ -296,6 +310,7 @@ EXPECTED_REJECTS = {
     "empty.jpg": "not_an_image",
     "exif_corrupted.jpg": "truncated",
     "hopper.Lab.tif": "unsupported_mode",
+    "hopper_bad_exif.jpg": "unreadable",
     "invalid_multiframe.gif": "animated",
     "iss634.webp": "animated",
     "negative_size.ppm": "not_an_image",
