@@ -177,7 +177,6 @@ def _header(name: str, sources: Sequence[Corpus], notes: Sequence[str]) -> Heade
         quality=all(header.quality for header in headers),
         max_pixels=max(header.max_pixels for header in headers),
         notes=(*said, *notes),
-        max_pixels=max(header.max_pixels for header in headers),
     )
 
 
