@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from dbgan import engine_canary, files
 from dbgan.corpus import receipts, tables
 from dbgan.corpus.header import Header
-from dbgan.corpus.layout import EncodedSample, Plan, Receipt, Reject
+from dbgan.corpus.layout import EncodedSample, Finished, Plan, Reject
 from dbgan.corpus.write import check_shard_name, write_shard
-from dbgan.errors import DbganError
+from dbgan.errors import DbganError, StorageError
 from dbgan.progress import progress
 from dbgan.recipe import code_digest, digest
 
@@ -77,10 +77,13 @@ Done = Callable[[str], None]
 
 
 class Pool(Protocol):
-    """Workers that build plans into a folder. Returns receipts and last errors, by shard."""
+    """Workers that build plans into a folder. Returns what is finished and last errors, by shard."""
 
-    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Receipt], dict[str, str]]:
-        """Build every plan, up to `ATTEMPTS` times; `done(shard)` is called for each that ended."""
+    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Finished], dict[str, str]]:
+        """Build every plan, up to `ATTEMPTS` times; `done(shard)` is called for each that ended.
+
+        A full disk or a folder that may not be written (`StorageError`) ends it at once: no other plan fares better.
+        """
 
 
 def build_corpus(
@@ -153,11 +156,13 @@ class Worker:
         with _threads(task.threads):
             self._build = task.builder.open()
 
-    def build(self, folder: Path, plan: Plan) -> Receipt:
-        """Write the plan's shard and receipt into `folder`."""
+    def build(self, folder: Path, plan: Plan) -> Finished:
+        """Write the plan's shard and receipt into `folder`. The rows stay there: a driver that kept those of all shards
+        would grow with the corpus."""
         header = self._task.header
         with _threads(self._task.threads):
-            return write_shard(folder, plan, header.kind, header.ext, self._build(plan), code=self._task.code)
+            samples = self._build(plan)
+            return write_shard(folder, plan, header.kind, header.ext, samples, code=self._task.code).summary
 
 
 class SerialPool:
@@ -167,9 +172,9 @@ class SerialPool:
         self._task = task
         self._worker: Worker | None = None
 
-    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Receipt], dict[str, str]]:
+    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Finished], dict[str, str]]:
         """See `Pool.run`."""
-        made: dict[str, Receipt] = {}
+        made: dict[str, Finished] = {}
         failed: dict[str, str] = {}
         for plan in plans:
             if self._worker is None:
@@ -178,6 +183,8 @@ class SerialPool:
                 try:
                     made[plan.shard] = self._worker.build(folder, plan)
                     break
+                except StorageError:
+                    raise
                 except Exception as error:
                     if attempt == ATTEMPTS:
                         failed[plan.shard] = describe(error)
@@ -197,7 +204,7 @@ def _pool(task: Task, workers: int, gpus_per_worker: float, jobs: int) -> Iterat
         yield actors
 
 
-def _run(pool: Pool, out: Path, name: str, plans: Sequence[Plan]) -> tuple[dict[str, Receipt], dict[str, str]]:
+def _run(pool: Pool, out: Path, name: str, plans: Sequence[Plan]) -> tuple[dict[str, Finished], dict[str, str]]:
     if not plans:
         return {}, {}
     with progress(f"{name}: shards", len(plans)) as bar:
@@ -214,7 +221,7 @@ def _check_plans(plans: Sequence[Plan]) -> None:
         seen.add(plan.shard.casefold())
 
 
-def _reusable(out: Path, plan: Plan, receipt: Receipt | None) -> bool:
+def _reusable(out: Path, plan: Plan, receipt: Finished | None) -> bool:
     """Done means: receipt present, recipe equal, size equal."""
     if receipt is None or receipt.recipe != plan.recipe or receipt.sequence != plan.sequence:
         return False
@@ -239,6 +246,7 @@ def describe(error: BaseException) -> str:
 
 def _claim(out: Path) -> None:
     """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed."""
+    files.refuse_file(out)
     out.mkdir(parents=True, exist_ok=True)
     if not (out / tables.CORPUS).exists() and not (out / receipts.FOLDER).exists():
         found = sorted(path.name for path in out.iterdir())

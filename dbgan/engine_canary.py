@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbgan import files
-from dbgan.corpus import tables
-from dbgan.corpus.layout import Plan, Receipt
+from dbgan.corpus import receipts, tables
+from dbgan.corpus.layout import Finished, Plan, Receipt
 from dbgan.errors import DbganError
 from dbgan.recipe import digest
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # that a kept shard was made (or proved) by the code of today, one shard is built again and compared.
 
 
-def choose(out: Path, plans: Sequence[Plan], kept: dict[str, Receipt], code: str) -> Plan | None:
+def choose(out: Path, plans: Sequence[Plan], kept: dict[str, Finished], code: str) -> Plan | None:
     """The plan to build again: the smallest kept shard whose code is another or unknown."""
     tables_known = _noted_code(out) == code
     unproven = [
@@ -32,23 +32,25 @@ def choose(out: Path, plans: Sequence[Plan], kept: dict[str, Receipt], code: str
     return next(plan for plan in plans if plan.shard == smallest.shard)
 
 
-def prove(pool: Pool, plan: Plan, kept: Receipt, builder: Builder, out: Path) -> None:
+def prove(pool: Pool, plan: Plan, kept: Finished, builder: Builder, out: Path) -> None:
     """Build `plan` aside and compare with the kept shard; raises `DbganError` where bytes or rows differ."""
     folder = files.state_dir().resolve() / "canary" / digest(str(out))[:16]
     shutil.rmtree(folder, ignore_errors=True)
     try:
         made, failed = pool.run(folder, [plan], lambda shard: None)
+        again = None if failed else receipts.load(folder, made[plan.shard])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if failed:
+    if again is None:
         raise DbganError(
             f"{out.name}: the code of builder {builder.name!r} changed, so shard {plan.shard} was built again to "
             f"compare, and that failed: {failed[plan.shard]}\nNext: mend it and run the same command again."
         )
-    if made[plan.shard] != kept:
+    before = receipts.load(out, kept)
+    if again != before:
         raise DbganError(
             f"{out.name}: the code of builder {builder.name!r} changed, and shard {plan.shard} built by it is not what "
-            f"is kept ({_difference(made[plan.shard], kept)}), though its recipe is the same.\n"
+            f"is kept ({_difference(again, before)}), though its recipe is the same.\n"
             f"Next: bump REVISION (now {builder.revision}) of {builder.name!r} in {', '.join(builder.modules)}, so "
             "that its shards are built again; or, if the bytes were not meant to change, undo that."
         )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dbgan.corpus.layout import Plan, Receipt
+from dbgan.corpus.layout import Finished, Plan
 from dbgan.engine import ATTEMPTS, Done, Task, Worker, describe
-from dbgan.errors import DbganError, require
+from dbgan.errors import DbganError, StorageError, require
 
 IN_FLIGHT = 2
 """Plans per actor: one being built and one waiting, so that the device never waits for us."""
@@ -43,11 +43,13 @@ class Actor:
             return describe(error)
         return ""
 
-    def build(self, folder: Path, plan: Plan) -> Receipt | str:
+    def build(self, folder: Path, plan: Plan) -> Finished | str | StorageError:
         """The plan's receipt, or the error of this attempt."""
         assert self._worker is not None
         try:
             return self._worker.build(folder, plan)
+        except StorageError as error:
+            return error
         except Exception as error:
             return describe(error)
 
@@ -138,14 +140,14 @@ class RayPool:
         self._task, self._count = task, count
         self._seats: list[_Seat] = []
 
-    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Receipt], dict[str, str]]:
+    def run(self, folder: Path, plans: Sequence[Plan], done: Done) -> tuple[dict[str, Finished], dict[str, str]]:
         """See `engine.Pool.run`."""
         if not self._seats:
             hired = [self._hire() for _ in range(self._count)]
             self._seats = [self._opened(seat) for seat in hired]
         waiting = collections.deque(plans)
         attempts: collections.Counter[str] = collections.Counter()
-        made: dict[str, Receipt] = {}
+        made: dict[str, Finished] = {}
         failed: dict[str, str] = {}
         while waiting or any(seat.flying for seat in self._seats):
             self._hand_out(waiting, folder)
@@ -154,10 +156,12 @@ class RayPool:
             seat = next(seat for seat in self._seats if ready[0] in seat.flying)
             again = []
             for plan, result in self._results(seat, ready[0]):
-                if isinstance(result, Receipt):
+                if isinstance(result, Finished):
                     made[plan.shard] = result
                     done(plan.shard)
                     continue
+                if isinstance(result, StorageError):
+                    raise result
                 attempts[plan.shard] += bool(result)
                 if attempts[plan.shard] < ATTEMPTS:
                     again.append(plan)
@@ -182,7 +186,7 @@ class RayPool:
             plan = waiting.popleft()
             seat.flying[seat.actor.build.remote(folder, plan)] = plan
 
-    def _results(self, seat: _Seat, ready: Any) -> list[tuple[Plan, Receipt | str]]:
+    def _results(self, seat: _Seat, ready: Any) -> list[tuple[Plan, Finished | str | StorageError]]:
         """What came of the plan that is ready: its receipt, or the error of an attempt.
 
         If the actor died, this holds for all its plans, and the actor is replaced: those that were done before give
@@ -191,12 +195,12 @@ class RayPool:
         from ray.exceptions import RayError
 
         try:
-            result: Receipt | str = self._ray.get(ready)
+            result: Finished | str | StorageError = self._ray.get(ready)
             return [(seat.flying.pop(ready), result)]
         except RayError as error:
             death = _death(error)
         self._ray.kill(seat.actor)
-        results: list[tuple[Plan, Receipt | str]] = []
+        results: list[tuple[Plan, Finished | str | StorageError]] = []
         for reference, plan in seat.flying.items():
             try:
                 results.append((plan, self._ray.get(reference)))

@@ -17,6 +17,10 @@ class CorpusError(DbganError):
     """A corpus on disk is damaged, incomplete or of another format."""
 
 
+class StorageError(DbganError):
+    """A disk is full, or a file or folder may not be written: trying again without a person's help is in vain."""
+
+
 class WeightsError(DbganError):
     """A file of network weights is missing, damaged, or of another network."""
 

@@ -136,6 +136,42 @@ class Receipt:
     rejects: tuple[Reject, ...] = field(repr=False, default=())
     code: str = field(repr=False, default="", compare=False)
 
+    @property
+    def summary(self) -> Finished:
+        """What is known of the shard without its rows."""
+        return Finished(
+            shard=self.shard,
+            sequence=self.sequence,
+            recipe=self.recipe,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            samples=len(self.rows),
+            refused=len(self.rejects),
+            first=str(self.rows[0]["key"]) if self.rows else "",
+            code=self.code,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished shard without its rows, which stay on disk: in its receipt or, when `folded`, in the tables.
+
+    Attributes:
+        samples, refused: number of rows and of rejects. first: lowest key, empty without samples.
+        The others are those of `Receipt`.
+    """
+
+    shard: str
+    sequence: str
+    recipe: str
+    bytes: int
+    sha256: str
+    samples: int
+    refused: int
+    first: str
+    folded: bool = field(default=False, compare=False)
+    code: str = field(repr=False, default="", compare=False)
+
 
 def slug(text: str) -> str:
     """A key part from any text: `[A-Za-z0-9_-]+`. A part that had to change gets `-` and 8 hex digits of its sha256.

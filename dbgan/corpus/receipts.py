@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dbgan import files
-from dbgan.corpus.layout import FORMAT_VERSION, Receipt, Reject
+from dbgan.corpus.layout import FORMAT_VERSION, Finished, Receipt, Reject
+from dbgan.errors import CorpusError
 from dbgan.recipe import canonical
 
 FOLDER = ".receipts"
@@ -37,13 +38,13 @@ def retract(corpus: Path, shard: str) -> None:
     files.write_bytes(corpus / FOLDER / f"{shard}.json", canonical({"format_version": FORMAT_VERSION, "shard": shard}))
 
 
-def finished(corpus: Path) -> dict[str, Receipt]:
-    """Every finished shard of the folder by name, from `.receipts/` and from the folded tables.
+def finished(corpus: Path) -> dict[str, Finished]:
+    """Every finished shard of the folder by name, from `.receipts/` and from the folded tables; its rows stay on disk.
 
     A receipt in `.receipts/` is newer than the tables and wins. Whether the tar is still there is not checked.
     """
     # Reading folded tables needs pyarrow; a first build has none and should not wait for the import.
-    found: dict[str, Receipt] = {}
+    found: dict[str, Finished] = {}
     if (corpus / "shards.parquet").is_file():
         from dbgan.corpus.tables import folded
 
@@ -54,8 +55,21 @@ def finished(corpus: Path) -> dict[str, Receipt]:
         if receipt is None:
             found.pop(path.stem, None)
         else:
-            found[receipt.shard] = receipt
+            found[receipt.shard] = receipt.summary
     return found
+
+
+def load(corpus: Path, shard: Finished) -> Receipt:
+    """A finished shard with its rows. Raises `CorpusError` where they are not there any more."""
+    if shard.folded:
+        from dbgan.corpus.tables import unfolded
+
+        return unfolded(corpus, shard)
+    path = corpus / FOLDER / f"{shard.shard}.json"
+    receipt = _read(path)
+    if receipt is None:
+        raise CorpusError(f"{path}: this receipt was there and is not any more.\nNext: run the same command again.")
+    return receipt
 
 
 def _read(path: Path) -> Receipt | None:
@@ -74,7 +88,7 @@ def _read(path: Path) -> Receipt | None:
             rejects=tuple(Reject(*reject) for reject in values["rejects"]),
             code=values["code"],
         )
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dbgan import files
-from dbgan.corpus import card, receipts
+from dbgan.corpus import card, croissant, fold, receipts
 from dbgan.corpus.columns import kept_columns, manifest_columns, measure_columns
 from dbgan.corpus.header import Header as Header
-from dbgan.corpus.layout import FORMAT_VERSION, Kind, Receipt, Reject
+from dbgan.corpus.layout import FORMAT_VERSION, Finished, Kind, Receipt, Reject
 from dbgan.errors import CorpusError
 
 ROW_GROUP = 25_000
@@ -63,7 +63,9 @@ def manifest_schema(kind: Kind, synthesized: bool) -> pa.Schema:
     return pa.schema([pa.field(name, _ARROW[kind_], nullable=name in nullable) for name, kind_ in columns.items()])
 
 
-def finish(corpus: Path, header: Header, done: Iterable[Receipt], rejects: Sequence[Reject] = ()) -> dict[str, Any]:
+def finish(
+    corpus: Path, header: Header, done: Iterable[Finished | Receipt], rejects: Sequence[Reject] = ()
+) -> dict[str, Any]:
     """Fold receipts into the tables and make the folder hold exactly what they name.
 
     Killed at any moment, the next build reads the same receipts: those in `.receipts/` win over the tables, and
@@ -72,7 +74,7 @@ def finish(corpus: Path, header: Header, done: Iterable[Receipt], rejects: Seque
     Args:
         corpus: folder of the corpus.
         header: what holds for the whole corpus.
-        done: one receipt per planned shard.
+        done: one per planned shard; the rows of a `Finished` are read from its receipt or from the older tables.
         rejects: inputs refused before they belonged to a shard.
 
     Returns:
@@ -82,30 +84,66 @@ def finish(corpus: Path, header: Header, done: Iterable[Receipt], rejects: Seque
         CorpusError: two samples have the same key.
     """
     done = sorted(done, key=lambda receipt: receipt.shard)
-    rows = sorted((row for receipt in done for row in receipt.rows), key=lambda row: str(row["key"]))
-    for row, following in itertools.pairwise(rows):
-        if row["key"] == following["key"]:
-            raise CorpusError(
-                f"{corpus}: the key {row['key']} is in shard {row['shard']} and in shard {following['shard']}; "
-                "every key must be unique.\nNext: this is a fault of the plan that named both; report it."
-            )
-    refused = [("", reject) for reject in rejects]
-    refused += [(receipt.shard, reject) for receipt in done for reject in receipt.rejects]
-    counts = _counts(header.kind, done, rows, [reject for _, reject in refused])
+    summaries = [shard.summary if isinstance(shard, Receipt) else shard for shard in done]
+    refused = [("", reject) for reject in rejects] + _refused(corpus, done)
+    tally = fold.Tally(flags=tuple(kept_columns(header.kind)))
 
     corpus.mkdir(parents=True, exist_ok=True)
-    schema = manifest_schema(header.kind, header.synthesized)
-    _write_table(corpus / MANIFEST, pa.Table.from_pylist(rows, schema=schema))
+    _write_manifest(corpus, manifest_schema(header.kind, header.synthesized), done, tally)
+    counts = _counts(summaries, tally, [reject for _, reject in refused])
     _write_table(corpus / REJECTS, _rejects_table(refused))
-    _write_table(corpus / SHARDS, _shards_table(done))
+    _write_table(corpus / SHARDS, _shards_table(summaries))
     files.write_json(corpus / CORPUS, {**header.to_json(), "counts": counts})
     files.write_bytes(corpus / CARD, card.render(header, counts).encode())
-    _remove_unnamed(corpus, {receipt.shard for receipt in done if receipt.rows})
+    croissant.write(corpus, header)
+    _remove_unnamed(corpus, {shard.shard for shard in summaries if shard.samples})
     return counts
 
 
-def folded(corpus: Path) -> dict[str, Receipt]:
-    """The receipts that were folded into the tables, by shard.
+def _write_manifest(corpus: Path, schema: pa.Schema, done: Sequence[Finished | Receipt], tally: fold.Tally) -> None:
+    """Merge the rows of the older manifest's kept shards with those of new receipts, and count them all."""
+    path = corpus / MANIFEST
+    kept = {shard.shard for shard in done if isinstance(shard, Finished) and shard.folded and shard.samples}
+    new = [_run(corpus, shard, schema) for shard in done if shard.shard not in kept and _first(shard)]
+    if kept and not new and kept == set(pc.unique(read_parquet(path, ["shard"]).column("shard")).to_pylist()):
+        # Nothing changed: the manifest is only counted.
+        for _ in tally.passing(run.load() for run in fold.old_runs(path, kept, tally.columns)):
+            pass
+        return
+    old = fold.old_runs(path, kept) if kept else ()
+    fold.write(path, schema, tally.passing(fold.merged([*old, *new], ROW_GROUP, corpus)), ROW_GROUP)
+
+
+def _first(shard: Finished | Receipt) -> str:
+    return (shard.summary if isinstance(shard, Receipt) else shard).first
+
+
+def _run(corpus: Path, shard: Finished | Receipt, schema: pa.Schema) -> fold.Run:
+    def load() -> pa.Table:
+        receipt = shard if isinstance(shard, Receipt) else receipts.load(corpus, shard)
+        return pa.Table.from_pylist(list(receipt.rows), schema=schema)
+
+    return fold.Run(_first(shard), load)
+
+
+def _refused(corpus: Path, done: Sequence[Finished | Receipt]) -> list[tuple[str, Reject]]:
+    """(shard, reject) of all shards that have some."""
+    kept = {shard.shard for shard in done if isinstance(shard, Finished) and shard.folded and shard.refused}
+    found = [(name, reject) for name, reject in _folded_rejects(corpus) if name in kept] if kept else []
+    for shard in done:
+        if isinstance(shard, Receipt):
+            found += [(shard.shard, reject) for reject in shard.rejects]
+        elif shard.refused and not shard.folded:
+            found += [(shard.shard, reject) for reject in receipts.load(corpus, shard).rejects]
+    return found
+
+
+def _folded_rejects(corpus: Path) -> list[tuple[str, Reject]]:
+    return [(row.pop("shard"), Reject(**row)) for row in read_parquet(corpus / REJECTS).to_pylist()]
+
+
+def folded(corpus: Path) -> dict[str, Finished]:
+    """What was folded into the tables, by shard; the rows stay there.
 
     A shard whose rows or rejects are not all there is left out (a kill between two tables): it counts as unfinished.
     """
@@ -113,29 +151,43 @@ def folded(corpus: Path) -> dict[str, Receipt]:
     if not all(path.is_file() for path in paths) or _format(corpus) != FORMAT_VERSION:
         return {}
     try:
-        shards, manifest, rejects = (read_parquet(path).to_pylist() for path in paths)
+        shards = read_parquet(paths[0]).to_pylist()
+        manifest = read_parquet(paths[1], ["key", "shard"], categories=["shard"])
+        refused = Counter(read_parquet(paths[2], ["shard"]).column("shard").to_pylist())
     except CorpusError:
         return {}  # damaged tables prove nothing: every shard is then built again
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in manifest:
-        rows[row["shard"]].append(row)
-    refused: dict[str, list[Reject]] = defaultdict(list)
-    for reject in rejects:
-        refused[reject.pop("shard")].append(Reject(**reject))
+    rows = manifest.unify_dictionaries().group_by("shard").aggregate([("key", "count"), ("key", "min")]).to_pylist()
+    of_shard = {row["shard"]: (row["key_count"], row["key_min"]) for row in rows}
     found = {}
     for shard in shards:
-        name = shard["name"]
-        if len(rows[name]) == shard["samples"] and len(refused[name]) == shard["rejects"]:
-            found[name] = Receipt(
-                shard=name,
+        samples, first = of_shard.get(shard["name"], (0, ""))
+        if (samples, refused[shard["name"]]) == (shard["samples"], shard["rejects"]):
+            found[shard["name"]] = Finished(
+                shard=shard["name"],
                 sequence=shard["sequence"],
                 recipe=shard["recipe"],
                 bytes=shard["bytes"],
                 sha256=shard["sha256"],
-                rows=tuple(rows[name]),
-                rejects=tuple(refused[name]),
+                samples=samples,
+                refused=shard["rejects"],
+                first=first,
+                folded=True,
             )
     return found
+
+
+def unfolded(corpus: Path, shard: Finished) -> Receipt:
+    """A shard of the tables with its rows."""
+    tables = [run.load() for run in fold.old_runs(corpus / MANIFEST, {shard.shard})]
+    return Receipt(
+        shard=shard.shard,
+        sequence=shard.sequence,
+        recipe=shard.recipe,
+        bytes=shard.bytes,
+        sha256=shard.sha256,
+        rows=tuple(row for table in tables for row in table.to_pylist()),
+        rejects=tuple(reject for name, reject in _folded_rejects(corpus) if name == shard.shard),
+    )
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> pa.Table:
@@ -171,24 +223,17 @@ def _format(corpus: Path) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _warnings(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    return (text.partition(":")[2] for row in rows for text in row["warnings"].split())
-
-
-def _counts(
-    kind: Kind, done: Sequence[Receipt], rows: Sequence[dict[str, Any]], rejects: Sequence[Reject]
-) -> dict[str, Any]:
+def _counts(done: Sequence[Finished], tally: fold.Tally, rejects: Sequence[Reject]) -> dict[str, Any]:
     """What corpus.json says of the whole: samples, shards, bytes, and who they are."""
-    sizes = Counter(f"{row['width']}x{row['height']}" for row in rows)
     return {
-        "samples": len(rows),
-        "shards": sum(1 for receipt in done if receipt.rows),
-        "bytes": sum(receipt.bytes for receipt in done),
-        "sequences": len({row["sequence"] for row in rows}),
-        "devices": dict(sorted(Counter(row["device"] for row in rows).items())),
-        "sizes": dict(sorted(sizes.items())),
-        "kept": {name: sum(row[name] for row in rows) for name in kept_columns(kind)},
-        "warnings": dict(sorted(Counter(_warnings(rows)).items())),
+        "samples": tally.samples,
+        "shards": sum(1 for shard in done if shard.samples),
+        "bytes": sum(shard.bytes for shard in done),
+        "sequences": len(tally.sequences),
+        "devices": dict(sorted(tally.devices.items())),
+        "sizes": dict(sorted(tally.sizes.items())),
+        "kept": {name: tally.kept[name] for name in tally.flags},
+        "warnings": dict(sorted(tally.warnings.items())),
         "rejects": len(rejects),
         "reject_reasons": dict(sorted(Counter(reject.reason for reject in rejects).items())),
     }
@@ -203,18 +248,18 @@ def _rejects_table(refused: Iterable[tuple[str, Reject]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REJECTS_SCHEMA)
 
 
-def _shards_table(done: Iterable[Receipt]) -> pa.Table:
+def _shards_table(done: Iterable[Finished]) -> pa.Table:
     rows = [
         {
-            "name": receipt.shard,
-            "sequence": receipt.sequence,
-            "bytes": receipt.bytes,
-            "sha256": receipt.sha256,
-            "samples": len(receipt.rows),
-            "rejects": len(receipt.rejects),
-            "recipe": receipt.recipe,
+            "name": shard.shard,
+            "sequence": shard.sequence,
+            "bytes": shard.bytes,
+            "sha256": shard.sha256,
+            "samples": shard.samples,
+            "rejects": shard.refused,
+            "recipe": shard.recipe,
         }
-        for receipt in done
+        for shard in done
     ]
     return pa.Table.from_pylist(rows, schema=SHARDS_SCHEMA)
 
