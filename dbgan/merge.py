@@ -135,7 +135,7 @@ def _member(source: Corpus, row: dict[str, Any], name: str) -> bytes:
     if hashlib.sha256(data).digest() != row[f"{name}_sha256"]:
         raise CorpusError(
             f"{source.path}: sample {row['key']}: the bytes of {name} are not those of the manifest.\n"
-            "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+            "Next: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
         )
     return data
 

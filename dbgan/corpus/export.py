@@ -126,7 +126,7 @@ def _samples(corpus: Corpus, label: str, sequence: str = "") -> Iterator[tuple[R
                 if hashlib.sha256(data).digest() != row[f"{field}_sha256"]:
                     raise CorpusError(
                         f"{corpus.path}: sample {row['key']}: the bytes of {field} are not those of the manifest.\n"
-                        "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+                        "Next: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
                     )
             yield row, members
             bar.advance(note=row["key"])

@@ -208,7 +208,7 @@ class _Handles:
         if len(data) != size:
             raise CorpusError(
                 f"{path}: expected {size} bytes at {offset}, found {len(data)}: the shard is truncated.\n"
-                "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+                "Next: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
             )
         return data
 

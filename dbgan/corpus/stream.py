@@ -77,7 +77,7 @@ class _Read:
             if wanted:
                 raise CorpusError(
                     f"{tar}: the manifest names {len(keys)} samples of it, {len(wanted)} are not there, such as "
-                    f"{min(wanted)}.\nNext: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+                    f"{min(wanted)}.\nNext: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
                 )
 
     def _samples(self, path: Path) -> Iterator[Item]:
@@ -102,7 +102,7 @@ class _Read:
         except (tarfile.TarError, OSError) as error:
             raise CorpusError(
                 f"{path}: cannot be read as a shard ({error}).\n"
-                "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+                "Next: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
             ) from None
 
 
