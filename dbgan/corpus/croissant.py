@@ -96,7 +96,11 @@ def describe(header: Header, shards: Sequence[Mapping[str, Any]], tables: Mappin
         "distribution": [
             *(_file(name, name, _PARQUET, sha256=digest) for name, digest in sorted(tables.items())),
             *(_tar(shard) for shard in tars),
-            *(_pictures(field, header.ext, [f"{shard['name']}.tar" for shard in tars]) for field in header.fields),
+            *(
+                _pictures(field, header.ext, [f"{shard['name']}.tar" for shard in tars])
+                for field in header.fields
+                if tars
+            ),
         ],
         "recordSet": [_samples(header), *(_picture_records(field) for field in header.fields if tars)],
     }
