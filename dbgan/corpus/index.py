@@ -43,8 +43,10 @@ class Index:
         self._columns = [f"{member}_{what}" for member in members for what in ("offset", "size")]
         table = read_parquet(manifest, ["key", "shard"], categories=["shard"])
         self.keys, self.shards = table.column("key"), table.column("shard")
+        if self.keys.type != pa.string() or self.keys.null_count or self.shards.null_count:
+            raise CorpusError(f"{manifest}: its keys are not all text.\nNext: build the corpus again (`dvc repro`).")
         for shard in pc.unique(self.shards).to_pylist():
-            if not KEY_PART.fullmatch(shard):
+            if not isinstance(shard, str) or not KEY_PART.fullmatch(shard):
                 raise CorpusError(f"{manifest}: {shard!r} is no name of a shard (a path, pipe or URL is never opened).")
         self._footer = _footer(manifest)
         self._places = _Places()
@@ -70,7 +72,12 @@ class Index:
 
     def place(self, row: int, member: str) -> tuple[str, int, int]:
         """Shard, offset and size of a member (an image field, or `json`), bytes."""
-        group, within = self._places.locate(row, self._open)
+        try:
+            group, within = self._places.locate(row, self._open)
+        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            raise _damaged(self._path, error) from None
+        if min(group[f"{member}_offset"][within], group[f"{member}_size"][within]) < 0:
+            raise CorpusError(f"{self._path}: row {row} has a negative place.\nNext: `dbgan corpus verify`.")
         offset, size = group[f"{member}_offset"][within], group[f"{member}_size"][within]
         return str(self.shards[row].as_py()), int(offset), int(size)
 
@@ -81,7 +88,10 @@ class Index:
                 f"{self._path}: is not the file that was there when this corpus was opened: it was built again.\n"
                 "Next: open the corpus again."
             )
-        file = pq.ParquetFile(pa.memory_map(str(self._path)))
+        try:
+            file = pq.ParquetFile(pa.memory_map(str(self._path)))
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(self._path, error) from None
         absent = [name for name in self._columns if name not in file.schema_arrow.names]
         if absent:
             raise CorpusError(
@@ -133,8 +143,19 @@ class _Places:
         self.__init__()  # type: ignore[misc]
 
 
+def _damaged(path: Path, error: Exception) -> CorpusError:
+    what = " ".join(str(error).split())
+    return CorpusError(f"{path}: cannot be read ({what}).\nNext: `dvc pull`, or build it again (`dvc repro`).")
+
+
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """An int64 column without nulls as numpy; `to_numpy` would import pandas first, a fifth of a second."""
+    """An int64 column without nulls as numpy; `to_numpy` would import pandas first, a fifth of a second.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if column.type != pa.int64() or column.null_count:
+        raise ValueError(f"expected whole numbers, found {column.type} with {column.null_count} nulls")
     column = pa.concat_arrays(column.chunks)
     return np.frombuffer(column.buffers()[1], np.int64, len(column), 8 * column.offset)
 

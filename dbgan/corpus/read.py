@@ -104,7 +104,7 @@ class Corpus:
         key = self._index.key(row)
         limit = self.header.max_pixels
         images = {field: decode(self._member(row, field), max_pixels=limit) for field in self.fields}
-        return Sample(key, images, json.loads(self._member(row, "json")))
+        return Sample(key, images, self._json(row))
 
     def encoded(self, which: int | str, field: str) -> bytes:
         """The stored bytes of one member: an image field, or `json`."""
@@ -159,6 +159,19 @@ class Corpus:
             return found
         position = range(len(self))[which]  # counts negative positions from the end, raises IndexError
         return position if self._rows is None else int(self._rows[position])
+
+    def _json(self, row: int) -> dict[str, Any]:
+        try:
+            values = json.loads(self._member(row, "json"))
+            if isinstance(values, dict):
+                return values
+            what = f"found {type(values).__name__}"
+        except (ValueError, RecursionError) as error:
+            what = str(error)
+        raise CorpusError(
+            f"{self.path}: the json member of {self._index.key(row)} is no JSON object ({what}).\n"
+            "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+        )
 
     def _member(self, row: int, field: str) -> bytes:
         shard, offset, size = self._index.place(row, field)

@@ -208,7 +208,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, categories: S
                     f"{path}: no column {', '.join(absent)}. It has: {', '.join(file.schema_arrow.names)}.\n"
                     "Next: ask for one of these, or build the corpus again (`dvc repro`)."
                 )
-            return file.read(columns=None if columns is None else list(columns))
+            table = file.read(columns=None if columns is None else list(columns))
+            table.validate(full=True)  # damage that decodes: text that is no UTF-8, lists that overlap
+            return table
     except (pa.ArrowException, OSError) as error:
         what = " ".join(str(error).split())
         raise CorpusError(f"{path}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None

@@ -120,3 +120,44 @@ def test_without_webdataset_the_stream_says_so(corpus: Path, monkeypatch: pytest
     monkeypatch.delitem(sys.modules, "webdataset", raising=False)
     with pytest.raises(MissingPackageError, match=r"Corpus.stream needs the package 'webdataset'"):
         Corpus.open(corpus).stream()
+
+
+HOSTILE = (
+    "/etc/a/001.blur.png",
+    "../../a/001.blur.png",
+    "a/../001.blur.png",
+    "pipe:touch ran #.json",
+    "a/001.blur.pyd",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_member_with_a_hostile_name_is_refused_and_writes_nothing(corpus: Path, tmp_path: Path, name: str) -> None:
+    """Names are never opened as paths or URLs, and pickles never loaded: the reader knows the names it wants."""
+    tar = corpus / "b-000.tar"
+    with tarfile.open(tar) as archive:
+        members = [(member, archive.extractfile(member).read()) for member in archive]
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for i, (member, data) in enumerate(members):
+            member.name = name if i == 0 else member.name
+            archive.addfile(member, io.BytesIO(data))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CorpusError):
+        list(Corpus.open(corpus).stream())
+    problems = Corpus.open(corpus).verify()
+    assert f"b-000.tar: {name}" in {problem.where for problem in problems}
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_a_member_that_is_no_file_is_refused(corpus: Path, kind: bytes) -> None:
+    tar = corpus / "b-000.tar"
+    link = tarfile.TarInfo("b/001.blur.png")
+    link.type, link.linkname = kind, "/etc/passwd"
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.addfile(link)
+    with pytest.raises(CorpusError, match="nothing else is read"):
+        list(Corpus.open(corpus).stream())
+    assert ("b-000.tar: b/001.blur.png", "is no regular file") in {
+        (problem.where, problem.what) for problem in Corpus.open(corpus).verify()
+    }
