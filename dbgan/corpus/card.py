@@ -133,7 +133,7 @@ def _layout(header: Header) -> str:
         "## Files\n\n"
         f"`SHARD.tar`: webdataset shards, each sample {members} `json`. `manifest.parquet`: one row per sample, with "
         "the offset, size and sha256 of every member. `shards.parquet`: size and sha256 of every shard. `corpus.json`: "
-        "how the corpus was made. `dbgan corpus verify` checks all of it.\n\n"
+        "how it was made. `croissant.json`: all this for mlcroissant. `dbgan corpus verify` checks all of it.\n\n"
         "Load the folder itself (`datasets.load_dataset(FOLDER)`): it reads the types above. A bare "
         '`load_dataset("webdataset", ...)` infers them from the first shard and needs `features=`.'
     )

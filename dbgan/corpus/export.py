@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SIDES = {"blur": "LQ", "sharp": "GT"}
 """BasicSR's names: low quality goes in, ground truth is wanted out."""
-COMMIT_BYTES = 1 << 26
+COMMIT_BYTES = 1 << 24
 """LMDB holds what is not committed in memory."""
 
 
