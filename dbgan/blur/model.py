@@ -8,12 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-IDENTITY_DB = 35.0
-"""Mean PSNR(blurry, sharp), dB, above which a blur is hardly there: the alarm of training, audit and report.
-
-Averaged GOPRO pairs have 24 to 25 dB.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.blur.model import IDENTITY_DB
 from dbgan.corpus import Corpus
 from dbgan.errors import DbganError
 from dbgan.evaluate import distance, examples, figures, sets, strength, verdict
@@ -19,6 +18,7 @@ from dbgan.evaluate.distance import Interval
 from dbgan.evaluate.sets import CropSet, Source
 from dbgan.files import write_bytes, write_json
 from dbgan.image.codec import encode
+from dbgan.image.quality import IDENTITY_DB
 from dbgan.params import AuditParams
 
 BLUR_NAMES = {"bgan": "BGAN", "average": "averaged", "kernel": "kernel"}

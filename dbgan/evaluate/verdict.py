@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbgan.blur.model import IDENTITY_DB
 from dbgan.evaluate.distance import Interval
+from dbgan.image.quality import IDENTITY_DB
 
 FEW_PICTURES = 30
 """Below this many real captures the intervals say more than the numbers."""

@@ -12,6 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+IDENTITY_DB = 35.0
+"""Mean PSNR(blurry, sharp), dB, above which a blur is hardly there: the alarm of training, audit and report.
+
+Averaged GOPRO pairs have 24 to 25 dB.
+"""
+
 MEASURES: tuple[str, ...] = (
     "laplacian",
     "tenengrad",

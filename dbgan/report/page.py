@@ -11,6 +11,7 @@ import jinja2
 from dbgan.files import write_bytes
 from dbgan.params import Params
 from dbgan.report import paper
+from dbgan.report.departures import departures, grouped
 from dbgan.report.gallery import scenes
 from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, number, texts
 from dbgan.report.pictures import LADDER, Album, Fit
@@ -24,7 +25,7 @@ from dbgan.report.sections import (
     params_text,
     provenance,
 )
-from dbgan.report.table import INPUT, METRICS, ROW_NAMES, Scores, format_metric, read_scores
+from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_metric, read_scores
 from dbgan.report.verdict import (
     Warned,
     audit_warnings,
@@ -37,7 +38,6 @@ from dbgan.report.verdict import (
 
 LIMIT_BYTES = 15_000_000
 """A page above this is built again with smaller pictures."""
-METRIC_HEADS = {"psnr_rgb": "PSNR, dB", "ssim": "SSIM", "ssim_matlab3d": "SSIM 3-D"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "models": cards,
         "corpora": data,
         "provenance": provenance(params, cards),
+        "departures": grouped(departures(params)),
         "params_text": params_text(params),
         # Evaluated last: every reader above may have noted something.
         "missing": [m.words() for m in inputs.missing],
@@ -178,4 +179,4 @@ def _curation_notes(data: list[CorpusCard]) -> list[Warned]:
     ]
 
 
-__all__ = ["METRICS", "build", "render"]
+__all__ = ["build", "render"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import yaml
 
+from dbgan.files import sha256_file
 from dbgan.params import Params
 from dbgan.report.curves import Panel, chained, panels, short
 from dbgan.report.inputs import MODEL_STAGE, VARIANTS, Inputs, number, texts
@@ -99,6 +102,8 @@ class ModelCard:
     name: str
     summary: Mapping[str, Any]
     samples: Picture | None = None
+    start: str = "its own initialisation"
+    """The model whose weights it started from and the first 12 digits of their digest."""
 
     def text(self, key: str) -> str:
         """A value of the summary as text; "not said" where it is absent."""
@@ -106,12 +111,6 @@ class ModelCard:
         if isinstance(value, bool) or value is None or value == "":
             return "not said"
         return f"{value:,}" if isinstance(value, int) else str(value)
-
-    @property
-    def start(self) -> str:
-        """First 12 digits of the digest of the weights it started from."""
-        value = next((self.summary[k] for k in ("start", "start_digest", "start_sha256") if self.summary.get(k)), "")
-        return str(value)[:12] or "its own initialisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +141,19 @@ def model_cards(album: Album, params: Params) -> list[ModelCard]:
     for name, stage in names:
         summary = album.inputs.json("models", f"{name}/summary.json", stage)
         samples = album.figure(f"{name}/samples.png", f"Samples drawn at the end of training {name}", stage, "models")
-        cards.append(ModelCard(name, summary, samples))
+        cards.append(ModelCard(name, summary, samples, started(album.inputs, name, summary)))
     return cards
+
+
+def started(inputs: Inputs, name: str, summary: Mapping[str, Any]) -> str:
+    """`l1 (dca60a38a055)`: the parent by name, checked against its weights file where that is at hand."""
+    digest = str(summary.get("start") or "")
+    if not digest:
+        return "its own initialisation"
+    parent = PARENTS.get(name.removeprefix("dbgan/"), "a weights file")
+    weights = inputs.path("models", f"dbgan/{parent}/weights.safetensors")
+    other = ", not its present weights" if weights.is_file() and sha256_file(weights) != digest else ""
+    return f"{parent} ({digest[:12]}{other})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +242,17 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
 
 
 def params_text(params: Params) -> str:
-    """params.yaml as validated, defaults filled in, without the raw folders: their names are private."""
+    """params.yaml as validated, defaults filled in, without what may hold names of people.
+
+    Left out are raw folders, globs and folders of weights files; of pinned sequences only the number per split is kept.
+    """
     values = params.model_dump(mode="json")
     for source in values["sources"].values():
-        del source["root"]
+        del source["root"], source["ingest"]["blur_glob"], source["ingest"]["sharp_glob"]
+        device = source["ingest"]["device"]
+        if isinstance(device, dict):
+            source["ingest"]["device"] = sorted(set(device.values()))
+        source["curate"]["pinned"] = dict(sorted(Counter(source["curate"]["pinned"].values()).items()))
+    for own in (*values["bgan"].values(), values["dbgan"]["common"]):
+        own["perceptual"]["weights"] = PurePath(own["perceptual"]["weights"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 from dbgan.report.inputs import VARIANTS, Inputs, number
 
 METRICS = ("psnr_rgb", "ssim", "ssim_matlab3d")
+METRIC_HEADS = {"psnr_rgb": "PSNR, dB", "ssim": "SSIM", "ssim_matlab3d": "SSIM 3-D"}
+"""Metric -> its name for readers."""
 INPUT = "input"
 ROW_NAMES = (INPUT, *VARIANTS)
 SAME_INPUT = 1e-6

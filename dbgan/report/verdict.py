@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dbgan.blur.model import IDENTITY_DB
+from dbgan.image.quality import IDENTITY_DB
 from dbgan.params import Params
+from dbgan.report.departures import departures, in_words
 from dbgan.report.inputs import VARIANTS, number, texts
-from dbgan.report.table import INPUT, Scores
+from dbgan.report.table import INPUT, METRIC_HEADS, Scores, format_metric
 
 UNDER_INPUT_DB = 0.5
 """A variant that loses more than this against its blurry input is warned about."""
@@ -35,9 +36,38 @@ def headline(scores: Scores) -> str:
             continue
         value = scores.get(best, source)
         if gain > 0:
-            return f"{best} restores {source} to {value:.2f} dB, {gain:.2f} dB above its blurry input"
+            said = f"{best} restores {source} to {value:.2f} dB, {gain:.2f} dB above its blurry input"
+            lower = list(fallen(scores, best, source))
+            return f"{said}, but its {' and '.join(lower)} {_falls(lower)} below it" if lower else said
         return f"No variant restores {source}: the best, {best}, is {-gain:.2f} dB under the blurry input"
     return "Nothing has been evaluated yet"
+
+
+def fallen(scores: Scores, row: str, source: str, against: str = INPUT) -> dict[str, tuple[float, float]]:
+    """The SSIMs that are lower than those of `against` although the PSNR is higher: name -> (ours, theirs).
+
+    PSNR rewards a smoother picture; when structure is lost meanwhile, PSNR alone would be called a success.
+    """
+    ours, theirs = scores.get(row, source), scores.get(against, source)
+    if ours is None or theirs is None or ours <= theirs:
+        return {}
+    found = {}
+    for metric in METRIC_HEADS:
+        mine, other = scores.get(row, source, metric), scores.get(against, source, metric)
+        if metric != "psnr_rgb" and mine is not None and other is not None and mine < other:
+            found[METRIC_HEADS[metric]] = (mine, other)
+    return found
+
+
+def _fallen_words(lower: Mapping[str, tuple[float, float]]) -> str:
+    return " and ".join(
+        f"{name} ({format_metric('ssim', ours)} against {format_metric('ssim', theirs)})"
+        for name, (ours, theirs) in lower.items()
+    )
+
+
+def _falls(names: Sequence[str]) -> str:
+    return "falls" if len(names) == 1 else "fall"
 
 
 def sentences(scores: Scores, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
@@ -57,6 +87,8 @@ def _of_source(scores: Scores, source: str, per_image: Mapping[str, Mapping[str,
     if l1 is not None:
         word = "above" if l1 > 0 else "under"
         said.append(f"{source}: the net trained on the content loss alone is {abs(l1):.2f} dB {word} the blurry input.")
+        if lower := fallen(scores, "l1", source):
+            said[-1] = f"{said[-1][:-1]}, while {_fallen_words(lower)} {_falls(list(lower))} below that of the input."
     for first, second, text in (
         ("base", "minus", "the relativistic loss (base) against the classical one (minus)"),
         ("plus", "control", "BGAN's pairs mixed in (plus) against the same steps without them (control)"),
@@ -64,7 +96,10 @@ def _of_source(scores: Scores, source: str, per_image: Mapping[str, Mapping[str,
         ours, theirs = scores.get(first, source), scores.get(second, source)
         if ours is None or theirs is None:
             continue
-        said.append(f"{source}: {text}: {ours - theirs:+.2f} dB{_paired(first, second, source, per_image)}.")
+        better, worse = (first, second) if ours > theirs else (second, first)
+        lower = fallen(scores, better, source, worse)
+        but = f"; {better} is lower in {_fallen_words(lower)}" if lower else ""
+        said.append(f"{source}: {text}: {ours - theirs:+.2f} dB{_paired(first, second, source, per_image)}{but}.")
     count = scores.images.get(source, 0)
     if 0 < count < FEW_IMAGES:
         said.append(
@@ -88,7 +123,7 @@ def _paired(first: str, second: str, source: str, per_image: Mapping[str, Mappin
 
 
 def score_warnings(scores: Scores) -> list[Warned]:
-    """A variant clearly under its input, an L1 net that learned nothing, and disagreeing inputs."""
+    """A variant clearly under its input, an SSIM that falls while PSNR rises, a useless L1 net, disagreeing inputs."""
     found = [Warned("evaluate", text) for text in scores.conflicts]
     for source in scores.sources:
         l1 = scores.gain("l1", source)
@@ -110,20 +145,28 @@ def score_warnings(scores: Scores) -> list[Warned]:
                         "by this measure it makes the pictures worse. Its pictures are shown as they came.",
                     )
                 )
+            if gain is not None and (lower := fallen(scores, variant, source)):
+                found.append(
+                    Warned(
+                        source,
+                        f"{variant} gains {gain:.2f} dB of PSNR, but {_fallen_words(lower)} {_falls(list(lower))} "
+                        "below the blurry input: a gain by PSNR alone, at the cost of structure.",
+                    )
+                )
     return found
 
 
 def params_warnings(params: Params) -> list[Warned]:
     """Choices of params.yaml that a reader of the numbers must know."""
-    found = []
+    found = [Warned(stage, sentence) for stage, sentence in in_words(departures(params))]
     nets = {f"bgan.{name}": p.perceptual for name, p in params.bgan.items()} | {"dbgan": params.dbgan.common.perceptual}
     for name, perceptual in nets.items():
         if perceptual.weights == "random":
             found.append(
                 Warned(
                     name,
-                    "The perceptual loss uses random VGG19 weights, because this run had to work without a download: "
-                    "its features never saw a photograph. The paper uses weights trained on ImageNet.",
+                    "The perceptual loss uses random VGG19 weights: its features never saw a photograph. "
+                    "The paper uses weights trained on ImageNet.",
                 )
             )
     for name, source in params.sources.items():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dbgan.blur.model import IDENTITY_DB
+from dbgan.image.quality import IDENTITY_DB
 
 CHANCE = 2.0 * math.log(2.0)
 """Loss of a discriminator that cannot tell: 2 ln 2."""

@@ -102,7 +102,7 @@ def _params() -> Params:
                 "pretrain": schedule,
                 "train": {"minus": schedule, "base": schedule},
                 "finetune": {
-                    "control": schedule,
+                    "control": {"reads": "models/dbgan/base/weights.safetensors", **schedule},
                     "plus": {"corpus": "demo", "mix": 0.5, "reads": "datasets/synthetic/demo", **schedule},
                 },
             },

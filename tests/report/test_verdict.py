@@ -45,3 +45,15 @@ def test_equal_warnings_are_said_once_with_all_they_are_about() -> None:
         Warned("a, c", "same"),
         Warned("b", "other"),
     ]
+
+
+def test_an_ssim_that_falls_while_psnr_rises_is_said_in_headline_sentence_and_warning() -> None:
+    values = {("input", "psnr_rgb"): 25.0, ("input", "ssim"): 0.80, ("input", "ssim_matlab3d"): 0.90}
+    values |= {("l1", "psnr_rgb"): 25.2, ("l1", "ssim"): 0.79, ("l1", "ssim_matlab3d"): 0.91}
+    given = Scores(("city",), {(row, "city", metric): value for (row, metric), value in values.items()}, {"city": 200})
+    assert (
+        headline(given) == "l1 restores city to 25.20 dB, 0.20 dB above its blurry input, but its SSIM falls below it"
+    )
+    assert "while SSIM (0.7900 against 0.8000) falls below that of the input." in sentences(given, {})[0]
+    (found,) = score_warnings(given)
+    assert "l1 gains 0.20 dB of PSNR, but SSIM (0.7900 against 0.8000) falls below the blurry input" in found.words
