@@ -123,7 +123,8 @@ def build_corpus(
     _check_plans(plans)
     out = out.resolve()
     with _locked(out, header.name) as orphans:
-        _claim(out)
+        with files.writing(out):
+            _claim(out)
         present = receipts.finished(out)
         task = Task(builder, header, code_digest(*builder.modules), threads, orphans)
         kept = {plan.shard: present[plan.shard] for plan in plans if _reusable(out, plan, present.get(plan.shard))}
@@ -136,7 +137,8 @@ def build_corpus(
         if failed:
             files.remove_partials(out)
             raise DbganError(_failure(header.name, failed, len(built) + len(kept)))
-        counts = tables.finish(out, header, [*kept.values(), *built.values()], rejects)
+        with files.writing(out):
+            counts = tables.finish(out, header, [*kept.values(), *built.values()], rejects)
         engine_canary.note_code(out, task.code)
     removed = len(present.keys() - {plan.shard for plan in plans})
     report = BuildReport(len(built), len(kept), removed, counts["samples"], counts["rejects"])
@@ -264,7 +266,8 @@ def _claim(out: Path) -> None:
 def _locked(out: Path, name: str) -> Iterator[Path]:
     """Hold the lock of `out`. Yields the file that workers lock while they may still write into it."""
     folder = files.state_dir().resolve() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock, orphans = (folder / f"{digest(str(out))[:16]}.{what}" for what in ("lock", "workers"))
     with lock.open("a+") as handle:
         try:

@@ -60,6 +60,18 @@ def atomic_writer(path: Path, *, unless_equal: bool = False) -> Iterator[IO[byte
         raise
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around changes below `path`: a full disk or a place that may not be written becomes a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        refused = storage_error(Path(error.filename or path), error)
+        if refused is None:
+            raise
+        raise refused from None
+
+
 def storage_error(path: Path, error: OSError) -> StorageError | None:
     """What to tell where a disk is full or a place may not be written; None for other errors."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

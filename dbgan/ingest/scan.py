@@ -6,12 +6,14 @@ A scan reads names, never contents; everything is sorted, so that it depends on 
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from dbgan.errors import DbganError
 from dbgan.image.metadata import printable
 
 PICTURES = frozenset(
@@ -74,7 +76,7 @@ class Tree:
 
 def is_picture(path: str) -> bool:
     """Whether the extension promises a picture."""
-    return PurePosixPath(path).suffix.lower() in PICTURES
+    return posixpath.splitext(path)[1].lower() in PICTURES
 
 
 def walk(root: Path) -> Tree:
@@ -83,7 +85,17 @@ def walk(root: Path) -> Tree:
     Links are followed when they stay inside the root and lead to files; those that leave it are refused
     (`outside_root`), links to folders inside are ignored, since what is in them is found where it lies. What is no
     regular file, or cannot be listed, is `unreadable`.
+
+    Raises:
+        DbganError: the root itself cannot be listed.
     """
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise DbganError(
+            f"{root}: this folder cannot be listed ({error.strerror}).\n"
+            "Next: give yourself the right to read it (`chmod u+rx`), or correct `root` of the source."
+        ) from None
     tree = Tree()
     _walk(root, "", Path(os.path.realpath(root)), tree)
     tree.files.sort()

@@ -22,7 +22,7 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.layout import REJECT_REASONS
 from dbgan.errors import DbganError, ImageError
 from dbgan.image import codec
-from dbgan.ingest import ingest
+from dbgan.ingest import build, ingest
 from dbgan.ingest.build import REVISION
 from dbgan.ingest.refusals import origins_path
 from dbgan.params import IngestParams
@@ -114,6 +114,28 @@ def test_adding_a_sequence_builds_only_its_shards(gopro_root: Path, tmp_path: Pa
     report = ingest("g", GOPRO, gopro_root, tmp_path / "g")
     assert (report.built, report.reused, report.removed) == (1, first.built, 0)
     assert report.samples == first.samples + 1
+
+
+def test_pictures_of_kept_shards_are_not_decoded(
+    gopro_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[bytes] = []
+    real = build.store
+
+    def counted(data: bytes, *arguments: object, **options: object) -> object:
+        decoded.append(data)
+        return real(data, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(build, "store", counted)
+    first = ingest("g", GOPRO, gopro_root, tmp_path / "g")
+    assert len(decoded) == 2 * first.samples
+    decoded.clear()
+    add_sequence(gopro_root, "GOPR0001_12_00", 3)
+    ingest("g", GOPRO, gopro_root, tmp_path / "g")
+    assert len(decoded) == 2 * 3
+    decoded.clear()
+    ingest("g", GOPRO, gopro_root, tmp_path / "g")
+    assert decoded == []
 
 
 def test_changing_one_frame_rebuilds_one_shard_and_removing_it_loses_it(gopro_root: Path, tmp_path: Path) -> None:
