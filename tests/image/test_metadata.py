@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,19 @@ def test_real_photos_agree_with_pillow(shared_data: Path) -> None:
             exposure = exif.get_ifd(0x8769).get(0x829A)
             assert meta["exposure_s"] == (float(exposure) if exposure else 0.0)
     assert seen > 15
+
+
+def test_pillow_prints_nothing_about_damaged_exif() -> None:
+    """In a process of its own: pytest has its own way with warnings."""
+    damage = (
+        "import sys\ndata = sys.stdin.buffer.read()\nstart = data.index(b'Exif')\n"
+        "for place in range(start, start + 250):\n    hurt = bytearray(data)\n    hurt[place] ^= 255\n    read(hurt)\n"
+    )
+    ours = "from dbgan.image.metadata import read_allowed\nread = lambda hurt: read_allowed(bytes(hurt))\n"
+    loud = "import warnings\nwarnings.simplefilter('always')\n"
+    said = [
+        subprocess.run([sys.executable, "-c", code + damage], input=photo(), capture_output=True, check=False).stderr
+        for code in (ours, ours + loud)
+    ]
+    assert said[0] == b""
+    assert b"UserWarning" in said[1]
