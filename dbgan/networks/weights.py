@@ -53,13 +53,6 @@ def load_weights(path: Path) -> Generator | Discriminator:
     return network.eval()
 
 
-def read_architecture(path: Path) -> dict[str, Any]:
-    """The architecture recorded in a weight file; reads its header only. Errors as in `load_weights`."""
-    path = Path(path)
-    with _open(path) as handle:
-        return _architecture(path, handle.metadata())
-
-
 def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """Raise `WeightsError` naming every missing, surplus or mis-shaped tensor of `found`."""
     wrong = [f"missing: {name} {tuple(expected[name].shape)}" for name in sorted(expected.keys() - found.keys())]
