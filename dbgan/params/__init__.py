@@ -1,0 +1,50 @@
+"""params.yaml as validated models: every knob, its unit, its range. Nothing below `pipelines/` reads raw settings."""
+
+from dbgan.params.base import Model
+from dbgan.params.explain import validated
+from dbgan.params.project import Params, load
+from dbgan.params.sources import CurateParams, IngestParams, Limits, SampleParams, SourceParams
+from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
+from dbgan.params.training import (
+    AdversarialParams,
+    BganParams,
+    DbganCommon,
+    DbganParams,
+    DiscriminatorParams,
+    FinetuneParams,
+    GeneratorParams,
+    MatchParams,
+    PerceptualParams,
+    PretrainParams,
+    ScheduleParams,
+    TrainingParams,
+    WarmupParams,
+)
+
+__all__ = [
+    "AdversarialParams",
+    "AuditParams",
+    "BganParams",
+    "CurateParams",
+    "DbganCommon",
+    "DbganParams",
+    "DiscriminatorParams",
+    "EvaluateParams",
+    "FinetuneParams",
+    "GeneratorParams",
+    "IngestParams",
+    "Limits",
+    "MatchParams",
+    "Model",
+    "Params",
+    "PerceptualParams",
+    "PretrainParams",
+    "SampleParams",
+    "ScheduleParams",
+    "SourceParams",
+    "SynthesizeParams",
+    "TrainingParams",
+    "WarmupParams",
+    "load",
+    "validated",
+]

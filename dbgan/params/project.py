@@ -1,0 +1,79 @@
+"""The whole of params.yaml."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import yaml
+from pydantic import Field, model_validator
+
+from dbgan.errors import ParamsError
+from dbgan.params.base import Model, Name
+from dbgan.params.explain import validated
+from dbgan.params.sources import SampleParams, SourceParams
+from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
+from dbgan.params.training import BganParams, DbganParams
+
+
+class Params(Model):
+    """The whole of params.yaml."""
+
+    samples: dict[Name, SampleParams] = Field(default_factory=dict)
+    sources: dict[Name, SourceParams] = Field(min_length=1)
+    bgan: dict[Name, BganParams] = Field(min_length=1)
+    synthesize: dict[Name, SynthesizeParams] = Field(min_length=1)
+    audit: dict[Name, AuditParams] = Field(min_length=1)
+    dbgan: DbganParams
+    evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Params:
+        train = {n for n, s in self.sources.items() if s.use == "train"}
+        for where, names in self._named_sources().items():
+            for name in names:
+                if name not in train:
+                    near = difflib.get_close_matches(name, train, 1)
+                    hint = f" Did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"{where} names {name!r}, which is no source with `use: train`.{hint}")
+        for name, synth in self.synthesize.items():
+            if synth.generator and synth.generator not in self.bgan:
+                raise ValueError(f"synthesize.{name}.generator names {synth.generator!r}, which is not under `bgan`")
+        for name in self.audit:
+            if name not in self.synthesize:
+                raise ValueError(f"audit.{name} has no synthetic corpus of that name under `synthesize`")
+        for name, tune in self.dbgan.finetune.items():
+            if not tune.reads:
+                start = "models/dbgan/base/weights.safetensors"
+                raise ValueError(f"dbgan.finetune.{name}.reads is missing; without a corpus it is {start}")
+            if tune.corpus and tune.corpus not in self.synthesize:
+                raise ValueError(f"dbgan.finetune.{name}.corpus names {tune.corpus!r}, not under `synthesize`")
+        return self
+
+    def _named_sources(self) -> dict[str, list[str]]:
+        named = {"dbgan.common.pairs": list(self.dbgan.common.pairs)}
+        for name, bgan in self.bgan.items():
+            named |= {f"bgan.{name}.{k}": list(getattr(bgan, k)) for k in ("sharp", "synthetic", "real")}
+        for name, synth in self.synthesize.items():
+            named[f"synthesize.{name}.sharp"] = list(synth.sharp)
+        for name, audit in self.audit.items():
+            named |= {f"audit.{name}.real": list(audit.real), f"audit.{name}.pairs": list(audit.pairs)}
+        return named
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate params.yaml. Raises `ParamsError` before any work."""
+    if not path.is_file():
+        raise ParamsError(f"{path}: no such file.\nNext: run from the project's root, where params.yaml is.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read ({error.strerror}).\nNext: correct its permissions.") from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path}: expected UTF-8 text, found the byte 0x{error.object[error.start]:02x} at offset {error.start}.\n"
+            "Next: save it as UTF-8."
+        ) from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not YAML: {error}") from None
+    return validated(Params, values, str(path))

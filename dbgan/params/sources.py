@@ -1,0 +1,82 @@
+"""Parameters of the demo's input, of ingest and of curation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dbgan.params.base import Fraction, Model
+
+
+class SampleParams(Model):
+    """The embedded demo input (`dbgan sample`)."""
+
+    seed: int = Field(7, description="seed of trajectories, noise and exposure")
+    width: int = Field(320, ge=64, le=1920, description="frame width, px")
+    height: int = Field(192, ge=64, le=1080, description="frame height, px")
+    average: int = Field(11, ge=3, le=31, description="sharp 240 fps frames averaged per blurry one (yy of GOPRO), odd")
+    frames_per_sequence: int = Field(8, ge=2, le=200, description="pairs per GOPRO-like sequence")
+    captures_per_phone: int = Field(20, ge=2, le=500, description="blurry photos per phone")
+
+
+class IngestParams(Model):
+    """How a raw folder becomes a corpus."""
+
+    layout: Literal["gopro", "captures", "paired"] = Field(description="layout of the raw folder")
+    image: Literal["png", "jpg"] = Field("png", description="file type of every image in the corpus")
+    shard_samples: int = Field(32, ge=2, le=100_000, description="mean samples per shard; at most twice as many")
+    max_reject_fraction: Fraction = Field(0.02, description="share of refused inputs above which the stage fails")
+    max_pixels: int = Field(200_000_000, ge=1, description="pictures that promise more pixels are refused unread")
+    min_side: int = Field(16, ge=1, description="pictures with a shorter side are refused, px")
+    icc: Literal["keep", "srgb"] = Field(
+        "keep",
+        description="`keep`: pixel values as stored, colour profiles (Display P3 of phones) stay in the pictures; "
+        "`srgb`: pictures of another profile are converted to sRGB and encoded anew",
+    )
+    quality: bool = Field(True, description="measure sharpness, noise, clipping of every picture")
+    blur: Literal["blur", "blur_gamma"] | None = Field(
+        None, description="GOPRO only, required: `blur` averages stored frames, `blur_gamma` averages in linear light"
+    )
+    device: str | dict[str, str] = Field(
+        "exif", description="`exif` (make and model), `folder` (top folder), a name, or {glob: name} on relative paths"
+    )
+    blur_glob: str = Field("", description="paired only: blurry files below the root; its `*` name sequence and frame")
+    sharp_glob: str = Field("", description="paired only: sharp files below the root, with as many `*`")
+
+    @model_validator(mode="after")
+    def _layout_needs(self) -> IngestParams:
+        if self.layout == "gopro" and self.blur is None:
+            raise ValueError("layout gopro needs `blur: blur` or `blur: blur_gamma` (see datasets/gopro.md on which)")
+        if self.layout == "paired" and not (self.blur_glob and self.sharp_glob):
+            raise ValueError("layout paired needs blur_glob and sharp_glob, such as '*/blur/*.png' and '*/sharp/*.png'")
+        return self
+
+
+class Limits(Model):
+    """A closed band; None leaves that side open."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class CurateParams(Model):
+    """Which samples to use, in which split. A measure is a manifest column such as `blur_laplacian`."""
+
+    min_side: int = Field(128, ge=1, description="samples whose shorter side is smaller are dropped, px")
+    limits: dict[str, Limits] = Field(default_factory=dict, description="measure -> band, for every device")
+    devices: dict[str, dict[str, Limits]] = Field(default_factory=dict, description="device -> measure -> band")
+    drop_duplicates: bool = Field(True, description="of samples with equal pixels only the first by key is kept")
+    val_fraction: Fraction = Field(0.1, description="share of sequences held out of training, by hash of their name")
+    pinned: dict[str, Literal["train", "val", "test"]] = Field(
+        default_factory=dict, description="sequence -> split, over the hash"
+    )
+
+
+class SourceParams(Model):
+    """One raw folder: where it is, what it is for, how it is read and curated."""
+
+    use: Literal["train", "test"]
+    root: str = Field(description="raw folder, relative to the project's root")
+    ingest: IngestParams
+    curate: CurateParams

@@ -1,0 +1,55 @@
+"""Parameters of synthesis, of its audit and of evaluation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dbgan.params.base import Model, Name, Positive
+
+
+class SynthesizeParams(Model):
+    """One synthetic corpus: sharp frames of train sources, blurred."""
+
+    sharp: list[Name] = Field(min_length=1)
+    model: Literal["bgan", "average", "kernel"] = "bgan"
+    generator: str = Field("", description="bgan only: the name under `bgan` in params")
+    variants: int = Field(1, ge=1, le=1000, description="blurry versions of each sharp frame")
+    seed: int = 0
+    image: Literal["png", "jpg"] = "png"
+    tile: int = Field(512, ge=64, le=8192, description="tile side, px; part of the recipe")
+    threads: int = Field(2, ge=1, le=256, description="threads per actor; part of the recipe")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    shard_samples: int = Field(32, ge=2, le=100_000)
+    workers: int = Field(1, ge=0, description="0: all devices through Ray; 1: in this process; n: n Ray actors")
+
+    @model_validator(mode="after")
+    def _bgan_needs_generator(self) -> SynthesizeParams:
+        if (self.model == "bgan") != bool(self.generator):
+            raise ValueError("model bgan needs `generator` (a name under `bgan`), other models take none")
+        return self
+
+
+class AuditParams(Model):
+    """Is the synthetic blur like the real? Compared on the val split of real captures, never on datasets/test."""
+
+    real: list[Name] = Field(min_length=1, description="sources of real captures")
+    pairs: list[Name] = Field(default_factory=list, description="paired sources whose own blur is compared as well")
+    crop: int = Field(128, ge=32, description="px; measures are taken on crops of this size")
+    crops_per_image: Positive = 4
+    images: Positive = Field(200, description="pictures measured of each set, chosen by the hash of their key")
+    long_side: int = Field(
+        0, ge=0, description="real captures are reduced to this long side before, px (as bgan.NAME.match does); 0: not"
+    )
+    seed: int = 0
+
+
+class EvaluateParams(Model):
+    """Scores on datasets/test."""
+
+    variants: list[Literal["l1", "minus", "base", "control", "plus"]]
+    tile: int = Field(512, ge=64, le=8192, description="px")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int = Field(2, ge=1, le=256)
+    pictures: int = Field(4, ge=1, le=100, description="test pairs shown in the grid")

@@ -1,0 +1,155 @@
+"""Parameters of networks and of training: BGAN (section 3.2) and DBGAN (section 3.3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dbgan.params.base import Fraction, Model, Name, Positive, Rate
+
+
+class GeneratorParams(Model):
+    """A generator (paper section 3.1 and Fig. 2)."""
+
+    block: Literal["plain", "rdb", "rrdb"] = "plain"
+    blocks: int = Field(16, ge=1, le=64)
+    width: int = Field(64, ge=4, le=512, description="feature channels")
+    growth: int = Field(32, ge=4, le=512, description="channels a dense block adds per convolution")
+    init: Literal["kaiming", "normal", "zero_last"] = Field(
+        "kaiming", description="kaiming: scaled 0.1; normal: N(0, 0.01), the paper's; zero_last: starts as the identity"
+    )
+    noise: Literal["input", "blocks"] = Field("input", description="BGAN only: where the noise map enters")
+
+
+class DiscriminatorParams(Model):
+    """A discriminator on crops of `crop` px."""
+
+    kind: Literal["vgg128", "vgg19"] = "vgg128"
+    width: int = Field(64, ge=4, le=512, description="channels of the first convolution")
+    spectral_norm: bool = False
+
+
+class PerceptualParams(Model):
+    """VGG19 `features[:35]` (conv5_4 before ReLU), L1 on features."""
+
+    weights: str = Field("imagenet", description="`imagenet`, `random`, or the path of a vgg19 weights file")
+    width: int = Field(64, ge=4, le=64, description="channels of the first block; other than 64 only with `random`")
+    seed: int = Field(0, description="seed of `random`")
+
+
+class ScheduleParams(Model):
+    """Length and rates of one phase."""
+
+    steps: Positive
+    lr: Rate = 1e-4
+    lr_end: Rate = 1e-6
+    ramp: int = Field(0, ge=0, description="first steps in which the rate rises linearly from 0; spares small nets")
+
+
+class TrainingParams(Model):
+    """What every training has in common."""
+
+    seed: int = 0
+    crop: int = Field(128, ge=32, le=1024, multiple_of=32, description="px; discriminators halve it five times")
+    batch: int = Field(4, ge=1, le=1024)
+    betas: tuple[Fraction, Fraction] = Field((0.9, 0.99), description="Adam's")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the device has it, by flags"
+    )
+    threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
+    cache: Literal["memory", "none"] = Field("memory", description="keep decoded frames in memory")
+    evaluate_every: Positive = Field(100, description="steps between rows of curves.csv and gauges")
+    checkpoint_every: Positive = Field(200, description="steps between checkpoints in .dbgan/")
+    clip_gradient: float = Field(0.0, ge=0.0, description="maximal norm of the gradient; 0 switches clipping off")
+
+
+class WarmupParams(Model):
+    """The discriminator trains alone until it leads; without it BGAN collapses to the identity."""
+
+    max_steps: int = Field(300, ge=0)
+    accuracy: Fraction = Field(0.95, description="smoothed accuracy that ends the warm-up early")
+    lr: Rate = 5e-4
+
+
+class MatchParams(Model):
+    """Equalised between sharp and real crops before the discriminator sees them, so that it judges blur alone."""
+
+    long_side: int = Field(0, ge=0, description="real captures are reduced to this long side, px; 0: left as they are")
+    colour: bool = Field(True, description="channel means and deviations of real crops are set to those of the sharp")
+    noise: float = Field(0.0, ge=0.0, le=0.2, description="sigma of noise added to real and fake alike, of [0, 1]")
+    jpeg: int = Field(0, ge=0, le=100, description="quality at which real and sharp crops are JPEG-coded; 0: not")
+
+
+class BganParams(Model):
+    """One BGAN: a generator of realistic blur (section 3.2)."""
+
+    sharp: list[Name] = Field(min_length=1, description="train sources whose sharp frames are blurred")
+    synthetic: list[Name] = Field(min_length=1, description="sources whose blur D sees as real in the first phase")
+    real: list[Name] = Field(min_length=1, description="sources of real captures, added in the second phase")
+    generator: GeneratorParams = GeneratorParams(blocks=9)
+    discriminator: DiscriminatorParams = DiscriminatorParams()
+    perceptual: PerceptualParams = PerceptualParams()
+    training: TrainingParams = TrainingParams()
+    warmup: WarmupParams = WarmupParams()
+    match: MatchParams = MatchParams()
+    beta: float = Field(0.01, ge=0.0, description="weight of the realistic blur loss (RBL); the paper's 0.01")
+    perceptual_weight: float = Field(1.0, ge=0.0)
+    phase_synthetic: ScheduleParams
+    phase_real: ScheduleParams
+    discriminator_lr: Rate = 1e-4
+
+
+class AdversarialParams(Model):
+    """One adversarial training of DBGAN (section 3.3)."""
+
+    loss: Literal["classical", "relativistic"] = "relativistic"
+    alpha: float = Field(0.005, ge=0.0, description="weight of the content loss; the paper's 0.005")
+    beta: float = Field(0.01, ge=0.0, description="weight of the adversarial loss; the paper's 0.01")
+    perceptual_weight: float = Field(1.0, ge=0.0)
+    content: Literal["l1", "mse"] = "l1"
+    schedule: ScheduleParams
+    discriminator_lr: Rate = 1e-4
+    warmup: WarmupParams = WarmupParams(max_steps=0)
+
+
+class FinetuneParams(AdversarialParams):
+    """Stage 2: from `base`, with synthetic pairs mixed in (`plus`) or without (`control`)."""
+
+    corpus: str = Field("", description="name of the synthetic corpus mixed in; empty for the control")
+    reads: str = Field("", description="path DVC watches: datasets/synthetic/CORPUS, or the control's start")
+    mix: Fraction = Field(0.0, description="probability that a sample of the batch is synthetic")
+
+    @model_validator(mode="after")
+    def _mix_needs_corpus(self) -> FinetuneParams:
+        if bool(self.corpus) != (self.mix > 0):
+            raise ValueError("mix above 0 needs a corpus, and a corpus needs mix above 0")
+        if self.corpus and self.reads != f"datasets/synthetic/{self.corpus}":
+            raise ValueError(f"reads must be 'datasets/synthetic/{self.corpus}', so that DVC watches the corpus")
+        return self
+
+
+class DbganCommon(Model):
+    """What all DBGAN variants share."""
+
+    pairs: list[Name] = Field(min_length=1, description="paired train sources")
+    generator: GeneratorParams = GeneratorParams()
+    discriminator: DiscriminatorParams = DiscriminatorParams()
+    perceptual: PerceptualParams = PerceptualParams()
+    training: TrainingParams = TrainingParams()
+
+
+class PretrainParams(Model):
+    """Stage 0: content loss alone."""
+
+    content: Literal["l1", "mse"] = "l1"
+    schedule: ScheduleParams
+
+
+class DbganParams(Model):
+    """DBGAN and its variants (section 3.3, DESIGN's graph)."""
+
+    common: DbganCommon
+    pretrain: PretrainParams
+    train: dict[Literal["minus", "base"], AdversarialParams]
+    finetune: dict[Literal["control", "plus"], FinetuneParams]
