@@ -251,7 +251,7 @@ def empty_meta() -> dict[str, Any]:
 def pixel_digest(image: NDArray[np.uint8]) -> bytes:
     """sha256 of an image's shape and HWC uint8 RGB pixels: equal for equal pictures whatever their file."""
     hashed = hashlib.sha256(f"{image.shape[0]}x{image.shape[1]}x{image.shape[2]}:".encode())
-    hashed.update(np.ascontiguousarray(image).tobytes())
+    hashed.update(np.ascontiguousarray(image).data)
     return hashed.digest()
 
 

@@ -18,7 +18,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -336,15 +336,14 @@ def _plugin(kind: str) -> type[ImageFile]:
 
 
 def _opencv(data: bytes, name: str) -> Pixels:
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise ImageError("unreadable", f"{name}: {' '.join(str(error).split())[:200]}") from None
     if decoded is None:
         raise ImageError("unreadable", f"{name}: the compressed data is damaged")
-    pixels: Pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
-    return pixels
+    return cast(Pixels, decoded)
 
 
 def _rgb(image: Image.Image, profile: bytes = b"") -> Pixels:

@@ -17,6 +17,7 @@ _DEFLATE_RATIO = 1032
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_XMP = b"XML:com.adobe.xmp\x00\x00"
 _CHUNK_TYPE = re.compile(rb"[A-Za-z]{4}")
 
 
@@ -27,7 +28,7 @@ class Png:
     Attributes:
         width, height: px, as stored (before EXIF rotation).
         depth: bits per sample. colour: PNG colour type (0 grey, 2 RGB, 3 palette, 4 grey+alpha, 6 RGBA).
-        interlaced: whether it is stored in Adam7's seven passes. image_data: the bodies of IDAT, joined.
+        interlaced: whether it is stored in Adam7's seven passes. image_data: the bodies of IDAT, as views.
         transparent: whether a tRNS chunk is present.
         frames: 1, or what an APNG announces.
         kept: signature and the chunks of `KEPT_CHUNKS`; a colour profile only where it can be used, without its name.
@@ -41,7 +42,7 @@ class Png:
     depth: int
     colour: int
     interlaced: bool
-    image_data: bytes
+    image_data: tuple[memoryview, ...]
     transparent: bool
     frames: int
     kept: bytes
@@ -61,7 +62,7 @@ class Png:
         For the forms that Pillow decodes: it paints missing rows black and says nothing. libpng refuses by itself.
         """
         needed = sum(rows * (1 + -(-columns * self._bits() // 8)) for columns, rows in self._passes())
-        inflater, packed, found = zlib.decompressobj(), self.image_data, 0
+        inflater, packed, found = zlib.decompressobj(), b"".join(self.image_data), 0
         while packed and found < needed and not inflater.eof:
             found += len(inflater.decompress(packed, 1 << 20))
             packed = inflater.unconsumed_tail
@@ -81,34 +82,41 @@ class Png:
 
 def parse(data: bytes) -> Png:
     """Walk the chunks to IEND. Raises `ImageError` (truncated, unreadable)."""
-    pieces, exif, xmp, profile, frames = [SIGNATURE], b"", b"", b"", 1
+    whole = memoryview(data)  # slices of it copy nothing: a picture's chunks are as large as its file
+    exif, xmp, profile, frames = b"", b"", b"", 1
+    pieces: list[bytes | memoryview] = [SIGNATURE]
+    untouched = True
     header, transparent = b"", False
-    image_data: list[bytes] = []
+    image_data: list[memoryview] = []
     position = len(SIGNATURE)
     while True:
-        kind, body, end = _chunk(data, position)
+        kind, end = _chunk(data, position)
+        body = whole[position + 8 : end - 4]
         if not header and kind != b"IHDR":
             raise ImageError("unreadable", f"PNG: the first chunk is {kind!r}, not IHDR")
         if kind == b"IHDR":
             if header:
                 raise ImageError("unreadable", "PNG: two IHDR chunks")
-            header = _header(body)
+            header = _header(bytes(body))
         elif kind == b"IDAT":
             image_data.append(body)
         elif kind == b"tRNS":
             transparent = True
         elif kind == b"eXIf":
-            exif = exif or body
-        elif kind == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\x00\x00"):
-            xmp = xmp or body
+            exif = exif or bytes(body)
+        elif kind == b"iTXt" and body[: len(_XMP)] == _XMP:
+            xmp = xmp or bytes(body)
         elif kind == b"acTL":
             frames = max(1, int.from_bytes(body[:4], "big"))
         if kind == b"iCCP" and not profile:
-            profile, packed = _profile(body)
+            profile, packed = _profile(bytes(body))
+            untouched = False
             if colour.load(profile):
                 pieces.append(_made(b"iCCP", b"icc\x00\x00" + packed))
-        elif kind in KEPT_CHUNKS and kind != b"iCCP" and _sound(kind, data[position:end]):
-            pieces.append(data[position:end])
+        elif kind in KEPT_CHUNKS and kind != b"iCCP" and _sound(kind, whole[position:end]):
+            pieces.append(whole[position:end])
+        else:
+            untouched = False
         position = end
         if kind == b"IEND":
             break
@@ -118,10 +126,10 @@ def parse(data: bytes) -> Png:
         depth=header[8],
         colour=header[9],
         interlaced=bool(header[12]),
-        image_data=b"".join(image_data),
+        image_data=tuple(image_data),
         transparent=transparent,
         frames=frames,
-        kept=b"".join(pieces),
+        kept=data if untouched and position == len(data) else b"".join(pieces),
         exif=exif,
         xmp=xmp,
         profile=profile,
@@ -133,15 +141,15 @@ def parse(data: bytes) -> Png:
 
 def size(data: bytes) -> tuple[int, int]:
     """Width and height from IHDR alone, so that a gigapixel header is refused before its chunks are walked."""
-    kind, body, _ = _chunk(data, len(SIGNATURE))
+    kind, end = _chunk(data, len(SIGNATURE))
     if kind != b"IHDR":
         raise ImageError("unreadable", f"PNG: the first chunk is {kind!r}, not IHDR")
-    header = _header(body)
+    header = _header(data[len(SIGNATURE) + 8 : end - 4])
     return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
 
 
-def _chunk(data: bytes, position: int) -> tuple[bytes, bytes, int]:
-    """Type, body and end of the chunk at `position`."""
+def _chunk(data: bytes, position: int) -> tuple[bytes, int]:
+    """Type and end of the chunk at `position`; its body begins 8 bytes later and ends 4 before its end."""
     if position + 12 > len(data):
         raise ImageError("truncated", f"PNG: ends at byte {len(data)} before IEND")
     length = int.from_bytes(data[position : position + 4], "big")
@@ -151,7 +159,7 @@ def _chunk(data: bytes, position: int) -> tuple[bytes, bytes, int]:
     end = position + 12 + length
     if end > len(data):
         raise ImageError("truncated", f"PNG: chunk {kind.decode()} at byte {position} ends after the file")
-    return kind, data[position + 8 : end - 4], end
+    return kind, end
 
 
 def _header(body: bytes) -> bytes:
@@ -167,7 +175,7 @@ def _header(body: bytes) -> bytes:
     return body
 
 
-def _sound(kind: bytes, chunk: bytes) -> bool:
+def _sound(kind: bytes, chunk: memoryview) -> bool:
     """Whether a chunk of `KEPT_CHUNKS` has the right checksum.
 
     Raises `ImageError` where the picture needs the chunk (its type starts with a capital).
@@ -197,6 +205,7 @@ def _made(kind: bytes, body: bytes) -> bytes:
 
 def _check_amount(parsed: Png) -> None:
     raw = parsed.height * (parsed.width * parsed.depth * _CHANNELS[parsed.colour] // 8 + 1)
-    if raw > _DEFLATE_RATIO * (len(parsed.image_data) + 1):
-        held = f"{len(parsed.image_data)} bytes of image data"
+    packed = sum(map(len, parsed.image_data))
+    if raw > _DEFLATE_RATIO * (packed + 1):
+        held = f"{packed} bytes of image data"
         raise ImageError("truncated", f"PNG: {held} cannot hold {parsed.width}x{parsed.height} px")

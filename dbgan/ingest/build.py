@@ -85,29 +85,25 @@ class IngestBuilder:
         )
 
     def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
-        """The function that makes a shard's samples, in the order of the plan."""
-        return self._build
-
-    def _build(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
-        return self._in_order(plan.items)
-
-    def _in_order(self, items: Iterable[Item]) -> Iterator[EncodedSample | Reject]:
-        """Results in the order of items, with at most two per thread in memory."""
+        """The function that makes a shard's samples, in the order of the plan. All shards share the threads."""
         if self.threads == 1:
-            yield from map(self._sample, items)
-            return
+            return lambda plan: map(self._sample, plan.items)
+        pool = ThreadPoolExecutor(self.threads)
+        return lambda plan: self._in_order(pool, plan.items)
+
+    def _in_order(self, pool: ThreadPoolExecutor, items: Iterable[Item]) -> Iterator[EncodedSample | Reject]:
+        """Results in the order of items, with at most two per thread in memory."""
         waiting: deque[Future[EncodedSample | Reject]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                for item in items:
-                    waiting.append(pool.submit(self._sample, item))
-                    if len(waiting) >= 2 * self.threads:
-                        yield waiting.popleft().result()
-                while waiting:
+        try:
+            for item in items:
+                waiting.append(pool.submit(self._sample, item))
+                if len(waiting) >= 2 * self.threads:
                     yield waiting.popleft().result()
-            finally:
-                for left in waiting:
-                    left.cancel()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:
+                left.cancel()
 
     def _sample(self, item: Item) -> EncodedSample | Reject:
         sequence, _, frame = item.key.partition("/")
