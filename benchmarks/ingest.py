@@ -34,7 +34,7 @@ def run() -> None:
     """Print one table: median seconds of each way, and its ratio to decoding."""
     threads = min(MAX_THREADS, os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as folder:
-        raw = _raw(Path(folder) / "raw")
+        raw = raw_pairs(Path(folder) / "raw", PAIRS)
         files = sorted(raw.rglob("*.png"))
         ways: dict[str, Callable[[Path], None]] = {
             "decode only (cv2)": lambda out: _decode(files, threads),
@@ -59,8 +59,8 @@ def run() -> None:
         Console().print(table)
 
 
-def _raw(root: Path) -> Path:
-    """`PAIRS` pairs in the layout `gopro`; given frames are linked as often as it takes."""
+def raw_pairs(root: Path, pairs: int) -> Path:
+    """A folder of 720p pairs in the layout `gopro`; given frames are copied as often as it takes."""
     shared = Path(__file__).resolve().parents[2] / "shared" / "data"
     given = os.environ.get("DBGAN_BENCH_FRAMES")
     folders = [Path(given)] if given else [shared / "gopro", shared / "reds"]
@@ -69,7 +69,7 @@ def _raw(root: Path) -> Path:
         rendered = root.parent / "rendered.png"
         rendered.write_bytes(opencv(frame(), ".png", []))
         frames = [rendered]
-    for index in range(2 * PAIRS):
+    for index in range(2 * pairs):
         target = root / "GOPR0001_11_00" / ("blur", "sharp")[index % 2] / f"{index // 2:06d}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(frames[index % len(frames)], target)
