@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dbgan.networks.discriminators import Discriminator, discriminator
     from dbgan.networks.features import PerceptualFeatures, perceptual
-    from dbgan.networks.generators import NOISE_CHANNELS, Generator, generator, parameter_count
+    from dbgan.networks.generators import parameter_count
+    from dbgan.networks.registry import NOISE_CHANNELS, Generator, generator
     from dbgan.networks.tiles import receptive_radius
     from dbgan.networks.weights import load_weights, save_weights
 
@@ -30,12 +31,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "NOISE_CHANNELS": "generators",
+    "NOISE_CHANNELS": "registry",
     "Discriminator": "discriminators",
-    "Generator": "generators",
+    "Generator": "registry",
     "PerceptualFeatures": "features",
     "discriminator": "discriminators",
-    "generator": "generators",
+    "generator": "registry",
     "load_weights": "weights",
     "parameter_count": "generators",
     "perceptual": "features",

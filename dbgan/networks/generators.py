@@ -1,7 +1,7 @@
 """Generators: BGAN (sharp picture and noise -> blurry picture) and DBGAN (blurry -> sharp). Paper section 3.1, Fig. 2.
 
 Three block kinds, because the paper's text (`plain`), its Fig. 2 (`rdb`) and the released code (`rrdb`) disagree;
-docs/paper.md tells why which is the default.
+docs/paper.md tells why which is the default. Other networks stand beside this one in `dbgan.networks.registry`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from torch.nn import functional as F
 
 from dbgan.errors import ParamsError
 from dbgan.networks.initialise import initialise, kaiming_std
+from dbgan.networks.registry import NOISE_CHANNELS as NOISE_CHANNELS
+from dbgan.networks.registry import Entry, Init, Kind, stored_name
+from dbgan.networks.registry import Generator as Generator
 
-Kind = Literal["bgan", "dbgan"]
 Block = Literal["plain", "rdb", "rrdb"]
-Init = Literal["kaiming", "normal", "zero_last"]
 Noise = Literal["input", "blocks"]
-
-NOISE_CHANNELS = 4
-"""Length of z ~ N(0, I), constant in space (section 3.2)."""
 
 RESIDUAL_SCALE = 0.2
 """Dense residuals are scaled before they are added, as in the released network."""
@@ -87,19 +85,28 @@ BLOCKS: dict[str, type[PlainBlock] | type[DenseBlock] | type[ResidualInResidualB
 }
 
 
-class Generator(nn.Module):
+class ResidualGenerator(Generator):
     """input + residual(input, z): convolution, blocks, two convolutions; `rrdb` adds a trunk convolution and long skip.
 
-    Attributes:
-        architecture: the arguments that rebuild this network (without its init and seed), JSON-able.
-        receptive_radius: px by which an output pixel sees to each side.
+    Without the global residual the residual itself is the picture. Arguments as in `build`.
     """
 
-    def __init__(self, kind: Kind, block: Block, blocks: int, width: int, growth: int, noise: Noise) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        block: Block,
+        blocks: int,
+        width: int,
+        growth: int,
+        noise: Noise,
+        global_residual: bool,
+        clamp: bool,
+    ) -> None:
         super().__init__()
         self.kind, self.noise = kind, noise
+        self.global_residual, self.clamp = global_residual, clamp
         self.architecture: dict[str, Any] = {
-            "network": "generator",
+            "network": stored_name("residual"),
             "kind": kind,
             "block": block,
             "blocks": blocks,
@@ -108,6 +115,9 @@ class Generator(nn.Module):
         }
         if kind == "bgan":
             self.architecture["noise"] = noise
+        # Only what differs from the paper's network is told: files written before there was a choice keep their bytes.
+        self.architecture |= {} if global_residual else {"global_residual": False}
+        self.architecture |= {} if clamp else {"clamp": False}
         self.head = convolution(3 + (NOISE_CHANNELS if kind == "bgan" else 0), width)
         self.blocks = nn.ModuleList(BLOCKS[block](width, growth) for _ in range(blocks))
         injected = blocks if kind == "bgan" and noise == "blocks" else 0
@@ -130,9 +140,11 @@ class Generator(nn.Module):
         Raises:
             ValueError: z missing, unexpected or of another shape.
         """
-        self._check(image, z)
-        output = image + self.residual(image, z)
-        return output if self.training else output.clamp(0.0, 1.0)
+        self.check(image, z)
+        output = self.residual(image, z)
+        if self.global_residual:
+            output = image + output
+        return output.clamp(0.0, 1.0) if self.clamp and not self.training else output
 
     def residual(self, image: Tensor, z: Tensor | None = None) -> Tensor:
         """What the network adds to its input; arguments as in `forward`."""
@@ -150,30 +162,19 @@ class Generator(nn.Module):
             features = first + self.trunk(features)
         return cast(Tensor, self.tail[1](F.leaky_relu(self.tail[0](features), self.tail_slope)))
 
-    def _check(self, image: Tensor, z: Tensor | None) -> None:
-        if image.ndim != 4 or image.shape[1] != 3:
-            raise ValueError(f"{self.kind} generator: expected an NCHW RGB picture, found shape {tuple(image.shape)}")
-        if self.kind == "dbgan" and z is not None:
-            raise ValueError("dbgan generator: takes no noise z; only a bgan generator does")
-        if self.kind == "bgan" and (z is None or tuple(z.shape) != (image.shape[0], NOISE_CHANNELS)):
-            found = "none" if z is None else str(tuple(z.shape))
-            raise ValueError(
-                f"bgan generator: expected noise z of shape {(image.shape[0], NOISE_CHANNELS)}, found {found}"
-            )
 
-
-def generator(
-    kind: Kind,
+def build(
     *,
-    block: Block = "plain",
-    blocks: int | None = None,
-    width: int = 64,
-    growth: int = 32,
-    init: Init = "kaiming",
+    kind: Kind,
+    block: Block,
+    blocks: int | None,
+    width: int,
+    growth: int,
     noise: Noise = "input",
-    seed: int = 0,
-) -> Generator:
-    """A generator with its starting weights, on the CPU, in training mode.
+    global_residual: bool = True,
+    clamp: bool = True,
+) -> ResidualGenerator:
+    """A generator whose weights are uninitialised memory; draws no random number.
 
     Args:
         kind: "bgan": g(x, z) blurs; "dbgan": g(x) restores.
@@ -181,40 +182,42 @@ def generator(
         blocks: number of blocks; 9 for BGAN and 16 for DBGAN when not given.
         width: feature channels.
         growth: channels that a dense block adds per convolution; `plain` has none.
-        init: `kaiming`: the last convolution of each block and of the network scaled by 0.1, so that training starts
-            near the input with z at work; `normal`: N(0, 0.01), the paper's; `zero_last`: as `kaiming`, the last
-            convolution zero: starts exactly at the input.
         noise: BGAN only: z enters at the `input`, or also at all `blocks`.
-        seed: seed of the weights, which depend on no global random state.
+        global_residual: the network's output is added to its input (released code), or is the picture itself.
+        clamp: outputs are clamped to [0, 1] outside training.
 
     Raises:
         ParamsError: an argument outside what is listed here.
     """
-    for name, value, allowed in (
-        ("kind", kind, DEFAULT_BLOCKS),
-        ("block", block, BLOCKS),
-        ("init", init, ("kaiming", "normal", "zero_last")),
-        ("noise", noise, ("input", "blocks")),
-    ):
+    for name, value, allowed in (("block", block, tuple(BLOCKS)), ("noise", noise, ("input", "blocks"))):
         if value not in allowed:
             raise ParamsError(f"generator {name}: expected one of {', '.join(allowed)}, found {value!r}")
     if kind == "dbgan" and noise != "input":
         raise ParamsError("generator noise: only a bgan has noise; leave it out for a dbgan")
-    network = build(
-        kind=kind, block=block, blocks=blocks or DEFAULT_BLOCKS[kind], width=width, growth=growth, noise=noise
-    )
-    initialise(network, lambda name, weight: _std(network, init, name, weight), seed=seed, purpose=f"generator-{kind}")
-    return network
-
-
-def build(*, kind: Kind, block: Block, blocks: int, width: int, growth: int, noise: Noise = "input") -> Generator:
-    """A generator whose weights are uninitialised memory; draws no random number."""
+    depth = DEFAULT_BLOCKS[kind] if blocks is None else blocks
+    if min(depth, width, growth) < 1:
+        raise ParamsError(f"generator: blocks, width and growth are at least 1, found {depth}, {width} and {growth}")
     with torch.device("meta"):
-        network = Generator(kind, block, blocks, width, growth, noise)
+        network = ResidualGenerator(kind, block, depth, width, growth, noise, global_residual, clamp)
     return network.to_empty(device="cpu")
 
 
-def _std(network: Generator, init: Init, name: str, weight: Tensor) -> float:
+def start(network: ResidualGenerator, init: Init, seed: int) -> None:
+    """Draw the starting weights in place.
+
+    Raises:
+        ParamsError: `zero_last` without the global residual, which would start as a black picture.
+    """
+    if init == "zero_last" and not network.global_residual:
+        raise ParamsError(
+            "generator init: zero_last starts at the input; without global_residual the network would start black.\n"
+            "Next: set init to kaiming, or global_residual to true."
+        )
+    purpose = f"generator-{network.kind}"
+    initialise(network, lambda name, weight: _std(network, init, name, weight), seed=seed, purpose=purpose)
+
+
+def _std(network: ResidualGenerator, init: Init, name: str, weight: Tensor) -> float:
     """Standard deviation of one weight. `kaiming` scales the end of every residual branch, not all convolutions:
     0.1 in each of a block's five would leave 1e-5 of its signal and of z."""
     if init == "normal":
@@ -222,8 +225,25 @@ def _std(network: Generator, init: Init, name: str, weight: Tensor) -> float:
     if init == "zero_last" and name == "tail.1":
         return 0.0
     slope = 0.0 if network.architecture["block"] == "plain" else 0.2
-    ends_branch = name == "tail.1" or name.endswith("convs.4")
-    return kaiming_std(weight, 1.0 if ends_branch else slope) * (0.1 if ends_branch else 1.0)
+    last = name == "tail.1"
+    ends_branch = name.endswith("convs.4") or (last and network.global_residual)
+    return kaiming_std(weight, 1.0 if last or ends_branch else slope) * (0.1 if ends_branch else 1.0)
+
+
+ENTRY = Entry(
+    kinds=("bgan", "dbgan"),
+    options={
+        "block": "plain",
+        "blocks": None,
+        "width": 64,
+        "growth": 32,
+        "noise": "input",
+        "global_residual": True,
+        "clamp": True,
+    },
+    build=build,
+    initialise=start,
+)
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -12,12 +12,16 @@ from torch import Tensor, nn
 
 from dbgan import files
 from dbgan.errors import DbganError, WeightsError
-from dbgan.networks import discriminators, generators
+from dbgan.networks import discriminators, registry
 from dbgan.networks.discriminators import Discriminator
-from dbgan.networks.generators import Generator
+from dbgan.networks.registry import Generator
 
 ARCHITECTURE = "architecture"
 """The only metadata key: safetensors orders several at random, and equal networks must give equal bytes."""
+
+
+DISCRIMINATOR = "discriminator"
+"""What the metadata of a discriminator's file call it; generators have the names of `dbgan.networks.registry`."""
 
 
 def save_weights(path: Path, network: Generator | Discriminator) -> bool:
@@ -102,13 +106,15 @@ def _architecture(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]
 
 
 def _build(path: Path, architecture: dict[str, Any]) -> Generator | Discriminator:
-    builders: dict[str, Any] = {"generator": generators.build, "discriminator": discriminators.build}
     arguments = dict(architecture)
     network = arguments.pop("network", None)
-    if network not in builders:
-        raise WeightsError(f"{path}: expected a network of kind {', '.join(builders)}, found {network!r}")
+    generators = registry.stored_networks()
+    if network != DISCRIMINATOR and network not in generators:
+        known = ", ".join([*generators, DISCRIMINATOR])
+        raise WeightsError(f"{path}: expected a network of kind {known}, found {network!r}")
     try:
-        built: Generator | Discriminator = builders[network](**arguments)
+        builder = discriminators.build if network == DISCRIMINATOR else registry.entry(generators[network]).build
+        built: Generator | Discriminator = builder(**arguments)
     except (TypeError, KeyError, ValueError, DbganError) as error:
         raise WeightsError(
             f"{path}: this version cannot build the network {architecture} ({type(error).__name__}: {error}).\n"
