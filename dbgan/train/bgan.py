@@ -27,6 +27,7 @@ from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics
 from dbgan.train.optimise import adam, annealed, update
 from dbgan.train.pictures import grid
+from dbgan.train.team import ALONE, Team
 
 REVISION = 1
 """Raised by hand when the same recipe gives other bytes."""
@@ -82,7 +83,7 @@ def train_bgan(name: str, params: BganParams, datasets: Path, out: Path) -> None
             params=shaping,
             training=params.training,
             numerics=numerics,
-            build=lambda: BganTask(name, params, data, numerics),
+            build=lambda numerics: BganTask(name, params, data, numerics),
             notes=data.notes,
         ),
         out,
@@ -181,9 +182,12 @@ class BganTask:
             self._step(phase, step, 0)
 
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
-        sharp = self._numerics.tensor(self._sharp(step)[0])
-        z = self._noise("noise", step, len(sharp))
-        real = self._numerics.tensor(self._real_batch(phase, step, sharp.cpu()))
+        whole = self._sharp(step)[0]
+        z = self._numerics.team.share(self._noise("noise", step, len(whole)))
+        sharp, real = (
+            self._numerics.tensor(self._numerics.team.share(pictures))
+            for pictures in (whole, self._real_batch(phase, step, whole))  # colours are matched over the whole batch
+        )
         with torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
             fake = self.generator(sharp, z)
         real_seen, fake_seen = self._with_noise(step, real, fake.float())
@@ -192,7 +196,8 @@ class BganTask:
         schedule: ScheduleParams = getattr(self._params, f"phase_{phase}")
         terms = self._generator_terms(sharp, fake, real_seen, fake_seen)
         lr = annealed(within, schedule)
-        values = update(self.generator, self._optimizer, terms, lr=lr, clip=self._params.training.clip_gradient)
+        clip, team = self._params.training.clip_gradient, self._numerics.team
+        values = update(self.generator, self._optimizer, terms, lr=lr, clip=clip, team=team)
         judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(within, schedule))
         return {"lr": lr, **values, **judged}
 
@@ -214,7 +219,7 @@ class BganTask:
 
     def _with_noise(self, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """MatchParams.noise: the same sensor noise on both, so that its absence betrays none."""
-        return add_noise(self._params.match, self._params.training.seed, step, real, fake)
+        return add_noise(self._params.match, self._params.training.seed, step, real, fake, self._numerics.team)
 
     def _noise(self, purpose: str, number: int, count: int) -> Tensor:
         drawn = seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
@@ -258,13 +263,16 @@ def match_colour(pictures: Tensor, reference: Tensor) -> Tensor:
     return ((pictures - mean) / std * wanted_std + wanted_mean).clamp(0.0, 1.0)
 
 
-def add_noise(match: MatchParams, seed: int, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Both batches with Gaussian noise of `match.noise`, a function of (seed, step)."""
+def add_noise(
+    match: MatchParams, seed: int, step: int, real: Tensor, fake: Tensor, team: Team = ALONE
+) -> tuple[Tensor, Tensor]:
+    """Both batches with Gaussian noise of `match.noise`, a function of (seed, step) and the place in the batch."""
     if match.noise == 0.0:
         return real, fake
-    drawn = seeds.generator(seed, "match-noise", step).standard_normal((2, *real.shape), dtype=np.float32)
-    noise = torch.from_numpy(drawn).to(real.device) * match.noise
-    return real + noise[0], fake + noise[1]
+    whole = (2, len(real) * team.size, *real.shape[1:])
+    drawn = torch.from_numpy(seeds.generator(seed, "match-noise", step).standard_normal(whole, dtype=np.float32))
+    real_noise, fake_noise = (team.share(part).to(real.device) * match.noise for part in drawn)
+    return real + real_noise, fake + fake_noise
 
 
 def perceptual_features(params: PerceptualParams) -> PerceptualFeatures:

@@ -46,7 +46,7 @@ class Critic:
         self.optimizer = adam(self.network, training)
         self._generator_loss, self._discriminator_loss = generator_loss, discriminator_loss
         self._warmup, self._lr, self._clip = warmup, lr, training.clip_gradient
-        self._numerics, self._memory = numerics, memory
+        self._numerics, self._memory, self._team = numerics, memory, numerics.team
         memory.setdefault("accuracy", 0.5)
         memory.setdefault("warmup_steps", -1.0 if warmup.max_steps else 0.0)
 
@@ -68,11 +68,12 @@ class Critic:
         """One step of D on a batch of real and fake pictures. Returns `d_loss` and `d_accuracy`."""
         with self._numerics.autocast():
             real_logits, fake_logits = self.network(real).float(), self.network(fake.detach()).float()
+        real_logits, fake_logits = self._team.gather(real_logits), self._team.gather(fake_logits)
         terms = {
             "loss": self._discriminator_loss(real_logits, fake_logits),
             "accuracy": relativistic_accuracy(real_logits, fake_logits),
         }
-        values = update(self.network, self.optimizer, terms, lr=lr, clip=self._clip)
+        values = update(self.network, self.optimizer, terms, lr=lr, clip=self._clip, team=self._team)
         self._memory["accuracy"] = SMOOTHING * self._memory["accuracy"] + (1 - SMOOTHING) * values["accuracy"]
         return {"d_loss": values["loss"], "d_accuracy": values["accuracy"]}
 
@@ -90,7 +91,7 @@ class Critic:
             with torch.no_grad():
                 real_logits = self.network(real)
             fake_logits = self.network(fake)
-        return self._generator_loss(real_logits.float(), fake_logits.float())
+        return self._generator_loss(self._team.gather(real_logits.float()), self._team.gather(fake_logits.float()))
 
 
 @torch.no_grad()

@@ -129,7 +129,7 @@ def _do(
             params=shaping,
             training=common.training,
             numerics=numerics,
-            build=lambda: DbganTask(name, stage, common, params, start, digest, data, numerics),
+            build=lambda numerics: DbganTask(name, stage, common, params, start, digest, data, numerics),
             notes=data.notes,
         ),
         out,
@@ -226,7 +226,8 @@ class DbganTask:
             self._step(phase, step, 0)
 
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
-        blurry, sharp = (self._numerics.tensor(pictures) for pictures in self._batches(step))
+        team = self._numerics.team
+        blurry, sharp = (self._numerics.tensor(team.share(pictures)) for pictures in self._batches(step))
         with torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
             restored = self.generator(blurry)
         restored = restored.float()
@@ -234,7 +235,7 @@ class DbganTask:
             return {"lr": 0.0, **self._critic.warm(sharp, restored)}
         lr = annealed(within, self._schedule)
         terms = self._terms(restored, sharp)
-        values = {"lr": lr, **update(self.generator, self._optimizer, terms, lr=lr, clip=self._clip)}
+        values = {"lr": lr, **update(self.generator, self._optimizer, terms, lr=lr, clip=self._clip, team=team)}
         if self._critic is None:
             return values
         return {**values, **self._critic.learn(sharp, restored, lr=self._critic.rate(within, self._schedule))}

@@ -21,6 +21,7 @@ from dbgan.progress import progress
 from dbgan.train import checkpoints
 from dbgan.train.data import Picture
 from dbgan.train.optimise import NotFiniteError
+from dbgan.train.team import ALONE, Team
 
 Row = dict[str, Any]
 """One row of curves.csv: `step`, `phase`, mean loss terms since the row before, and gauges."""
@@ -91,21 +92,23 @@ class Record:
         return row
 
 
-def train(task: Task, training: TrainingParams, folder: Path, *, device: str = "cpu") -> list[Row]:
+def train(task: Task, training: TrainingParams, folder: Path, *, device: str = "cpu", team: Team = ALONE) -> list[Row]:
     """Train to the end from the newest checkpoint in `folder`, or from the start. Returns the curve rows.
+
+    Of several workers the first alone evaluates, reads and writes checkpoints, and speaks.
 
     Raises:
         DivergedError: naming the step, the loss terms and the last good checkpoint.
     """
     record = Record()
-    restored = checkpoints.load_latest(folder, device)
+    restored = team.agree(checkpoints.load_latest(folder, "cpu" if team.size > 1 else device) if team.leads else None)
     step = 0
     if restored is not None:
         step = restored[0]
         set_state(task, record, restored[1])
     said: set[str] = set()
     resumed = f" (resumed at step {step})" if step else ""
-    with progress(task.label + resumed, task.total_steps - step) as tracker:
+    with progress(task.label + resumed, task.total_steps - step, shown=team.leads) as tracker:
         while step < task.total_steps:
             length = task.total_steps
             phase = task.phase(step)
@@ -114,9 +117,10 @@ def train(task: Task, training: TrainingParams, folder: Path, *, device: str = "
             step += 1
             last = step >= task.total_steps
             if last or step % training.evaluate_every == 0:
-                row = record.close(step, phase, task.evaluate())
-                _say(task.warnings(row), task.label, step, said)
-            if last or step % training.checkpoint_every == 0:
+                row = record.close(step, phase, task.evaluate() if team.leads else {})
+                if team.leads:
+                    _say(task.warnings(row), task.label, step, said)
+            if team.leads and (last or step % training.checkpoint_every == 0):
                 checkpoints.save(folder, step, get_state(task, record))
             tracker.advance(1 + length - task.total_steps, note=_note(terms))
     return record.rows

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dbgan.params import TrainingParams
 from dbgan.recipe import device_class, has_bf16
+from dbgan.train.team import ALONE, Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,13 @@ class Numerics:
         device: "cuda" where torch sees one, else "cpu".
         bf16: whether convolutions run in bfloat16 (autocast); weights, losses and optimizer stay float32.
         threads: intra-op threads on the CPU; sums are split by thread, so they are part of the recipe.
+        team: the workers that compute together; their number is a training parameter, and so in the recipe.
     """
 
     device: str
     bf16: bool
     threads: int
+    team: Team = ALONE
 
     @classmethod
     def choose(cls, training: TrainingParams) -> Numerics:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dbgan.errors import DbganError
 from dbgan.params import ScheduleParams, TrainingParams
+from dbgan.train.team import ALONE, Team
 
 
 class NotFiniteError(DbganError):
@@ -43,26 +44,35 @@ def annealed(step: int, schedule: ScheduleParams) -> float:
 
 
 def update(
-    network: nn.Module, optimizer: torch.optim.Optimizer, terms: Mapping[str, Tensor], *, lr: float, clip: float
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    terms: Mapping[str, Tensor],
+    *,
+    lr: float,
+    clip: float,
+    team: Team = ALONE,
 ) -> dict[str, float]:
-    """Minimise `terms["loss"]` by one step and return all terms as floats.
+    """Minimise `terms["loss"]` by one step and return all terms as floats: means over the workers, equal on each.
 
     Args:
         network: whose parameters the optimizer holds.
         terms: scalar losses; "loss" is the one that is minimised, the others are reported.
         lr: learning rate of this step.
         clip: maximal L2 norm of the whole gradient; 0 switches clipping off.
+        team: the workers that do this step together; gradients are averaged over them before they are clipped.
 
     Raises:
         NotFiniteError: before the weights are touched.
     """
-    values = dict(zip(terms, torch.stack([t.detach().float() for t in terms.values()]).tolist(), strict=True))
+    means = team.mean(torch.stack([t.detach().float() for t in terms.values()]))
+    values = dict(zip(terms, means.tolist(), strict=True))
     for name, value in values.items():
         if not math.isfinite(value):
             raise NotFiniteError(f"loss term {name!r}", values)
     optimizer.zero_grad(set_to_none=True)
     terms["loss"].backward()  # type: ignore[no-untyped-call]
     parameters = [p for p in network.parameters() if p.grad is not None]
+    team.average(parameters)
     norm = torch.nn.utils.clip_grad_norm_(parameters, clip if clip > 0 else math.inf)
     if not math.isfinite(float(norm)):
         raise NotFiniteError("the gradient", values)

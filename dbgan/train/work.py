@@ -60,7 +60,8 @@ class Work:
         params: parameters that shape the outs, JSON-able.
         training: the parameters all trainings share.
         numerics: device and precision.
-        build: makes the task, in its initial state; called only when there is something to compute.
+        build: makes the task, in its initial state, for a worker's numerics; called only when there is something to
+            compute.
         notes: remarks for summary.json, such as a missing validation split; also printed.
     """
 
@@ -71,7 +72,7 @@ class Work:
     params: dict[str, Any]
     training: TrainingParams
     numerics: Numerics
-    build: Callable[[], Task]
+    build: Callable[[Numerics], Task]
     notes: tuple[str, ...] = ()
 
     @property
@@ -119,7 +120,7 @@ def do(work: Work, out: Path) -> None:
         for note in work.notes:
             print(f"{work.label}: {note}", flush=True)
         with work.numerics.active():
-            task = work.build()
+            task = work.build(work.numerics)
             if started.get("code") != code:
                 _check_canary(work, folder, task, started, code)
             if not finished:
