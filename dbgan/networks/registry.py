@@ -27,6 +27,7 @@ NOISE_CHANNELS = 4
 
 HOMES: dict[str, str] = {
     "residual": "dbgan.networks.generators",
+    "nafnet": "dbgan.networks.nafnet",
 }
 """Network -> the module whose `ENTRY` describes it."""
 
@@ -42,11 +43,15 @@ class Generator(nn.Module):
         architecture: JSON-able; "network" is the name in weight files, "kind" and the rest are `ENTRY.build`'s
             arguments.
         receptive_radius: px by which an output pixel sees to each side; the halo of tiles.
+        stride: px; tiles begin at multiples of it. Above 1 where the network halves its picture.
+        whole_pixels: pictures of at most so many px are never cut. Above 0 where tiles cannot equal the whole.
     """
 
     kind: Kind
     architecture: dict[str, Any]
     receptive_radius: int
+    stride: int = 1
+    whole_pixels: int = 0
 
     def check(self, image: Tensor, z: Tensor | None) -> None:
         """Raise `ValueError` unless `image` is NCHW RGB and z is (N, 4) for a bgan, absent for a dbgan."""

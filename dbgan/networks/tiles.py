@@ -6,11 +6,15 @@ pixel sees exactly what it would see in the whole picture, its zero padding incl
 Equal means to the last bit on the CPU in float32, in channels-last memory, which `apply` therefore always uses: there
 oneDNN was found to sum in one order whatever the picture's shape. In contiguous memory it picks
 other algorithms by shape, and tiles differ from the whole by some 1e-7.
+
+Not every network can be tiled so: NAFNet's attention averages over wide windows. Such a network has `whole_pixels`;
+pictures up to that size are computed in one piece whatever `tile` is, larger ones in tiles, with a warning.
 """
 
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -47,13 +51,19 @@ def windows(span: Span, length: int, halo: int) -> Span:
     return max(0, span[0] - halo), min(length, span[1] + halo)
 
 
+def aligned(window: Span, stride: int) -> Span:
+    """`window` begun at a multiple of `stride`, so that a network which halves its picture halves it as the whole."""
+    return window[0] - window[0] % stride, window[1]
+
+
 def apply(
     network: Callable[..., Tensor], image: Tensor, *extra: Tensor, tile: int = 512, halo: int | None = None
 ) -> Tensor:
     """network(image, *extra), computed tile by tile.
 
     Args:
-        network: shape-preserving and local: no output pixel depends on more than `halo` px around it.
+        network: shape-preserving and local: no output pixel depends on more than `halo` px around it, or it says by
+            its `whole_pixels` (see `dbgan.networks.registry.Generator`) up to which size it must not be cut.
         image: NCHW.
         extra: passed to every tile unchanged, such as BGAN's z: one z for the whole picture.
         tile: largest side of a tile without its halo, px. Fixed by parameters, never by free memory: on devices or
@@ -74,11 +84,19 @@ def apply(
         raise ValueError(f"tiles need tile >= 1 and halo >= 0 px, found tile {tile} and halo {halo}")
     height, width = image.shape[-2:]
     image = image.contiguous(memory_format=torch.channels_last)
-    if height <= tile and width <= tile:
+    whole_pixels, stride = getattr(network, "whole_pixels", 0), getattr(network, "stride", 1)
+    if (height <= tile and width <= tile) or height * width <= whole_pixels:
         return network(image, *extra)
+    if whole_pixels:
+        warnings.warn(
+            f"{type(network).__name__} looks further than any tile, and {width}x{height} px are more than the "
+            f"{whole_pixels} px that it computes in one piece: the result depends on the tile side, {tile} px.",
+            stacklevel=2,
+        )
     output: Tensor | None = None
     for rows, columns in itertools.product(spans(height, tile), spans(width, tile)):
-        (top, bottom), (left, right) = windows(rows, height, halo), windows(columns, width, halo)
+        top, bottom = aligned(windows(rows, height, halo), stride)
+        left, right = aligned(windows(columns, width, halo), stride)
         window = image[..., top:bottom, left:right].contiguous(memory_format=torch.channels_last)
         part = network(window, *extra)
         if tuple(part.shape[-2:]) != (bottom - top, right - left):
