@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dbgan.params.base import Fraction, Model, Name, Positive, Rate
+from dbgan.params.networks import DiscriminatorParams, GeneratorParams, PerceptualParams, blurs, restores
 
 
-class GeneratorParams(Model):
-    """A generator (paper section 3.1 and Fig. 2)."""
+class PlateauParams(Model):
+    """When a loss has stopped falling, and what the rate does then (`anneal: plateau`)."""
 
-    block: Literal["plain", "rdb", "rrdb"] = "plain"
-    blocks: int = Field(16, ge=1, le=64)
-    width: int = Field(64, ge=4, le=512, description="feature channels")
-    growth: int = Field(32, ge=4, le=512, description="channels a dense block adds per convolution")
-    init: Literal["kaiming", "normal", "zero_last"] = Field(
-        "kaiming", description="kaiming: scaled 0.1; normal: N(0, 0.01), the paper's; zero_last: starts as the identity"
-    )
-    noise: Literal["input", "blocks"] = Field("input", description="BGAN only: where the noise map enters")
-
-
-class DiscriminatorParams(Model):
-    """A discriminator on crops of `crop` px."""
-
-    kind: Literal["vgg128", "vgg19"] = "vgg128"
-    width: int = Field(64, ge=4, le=512, description="channels of the first convolution")
-    spectral_norm: bool = False
-
-
-class PerceptualParams(Model):
-    """VGG19 `features[:35]` (conv5_4 before ReLU), L1 on features."""
-
-    weights: str = Field("imagenet", description="`imagenet`, `random`, or the path of a vgg19 weights file")
-    width: int = Field(64, ge=4, le=64, description="channels of the first block; other than 64 only with `random`")
-    seed: int = Field(0, description="seed of `random`")
+    smoothing: float = Field(0.99, ge=0.0, lt=1.0, description="decay of the smoothed loss: about 1/(1-d) steps")
+    patience: Positive = Field(5000, description="steps without a new lowest smoothed loss")
+    drop: Fraction = Field(0.01, description="share by which the smoothed loss must fall to count as a new lowest")
+    factor: float = Field(0.1, gt=0.0, lt=1.0, description="the rate is multiplied by it, never below lr_end")
 
 
 class ScheduleParams(Model):
@@ -45,6 +26,10 @@ class ScheduleParams(Model):
     lr: Rate = 1e-4
     lr_end: Rate = 1e-6
     ramp: int = Field(0, ge=0, description="first steps in which the rate rises linearly from 0; spares small nets")
+    anneal: Literal["cosine", "plateau"] = Field(
+        "cosine", description="over the fixed length; or a step down whenever the loss stops falling (section 3.4)"
+    )
+    plateau: PlateauParams = PlateauParams()
 
 
 class TrainingParams(Model):
@@ -62,6 +47,9 @@ class TrainingParams(Model):
     evaluate_every: Positive = Field(100, description="steps between rows of curves.csv and gauges")
     checkpoint_every: Positive = Field(200, description="steps between checkpoints in .dbgan/")
     clip_gradient: float = Field(0.0, ge=0.0, description="maximal norm of the gradient; 0 switches clipping off")
+    ema: float = Field(
+        0.0, ge=0.0, lt=1.0, description="decay of the averaged generator, which is then evaluated and kept; 0: off"
+    )
 
 
 class WarmupParams(Model):

@@ -23,9 +23,9 @@ from dbgan.train import losses, work
 from dbgan.train.critic import Critic
 from dbgan.train.data import Batches, Picture, TrainingSet, centre_crops, open_set
 from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
+from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics
-from dbgan.train.optimise import adam, annealed, update
 from dbgan.train.pictures import grid
 from dbgan.train.team import ALONE, Team
 
@@ -136,10 +136,10 @@ class BganTask:
         )  # fmt: skip
         features = perceptual_features(params.perceptual)
         self._features = numerics.place(features)
-        network = generator("bgan", **params.generator.model_dump(), seed=training.seed)
-        self.generator = cast(Generator, numerics.place(network))
-        self._optimizer = adam(self.generator, training)
+        network = generator("bgan", **params.generator.arguments(), seed=training.seed)
         self.memory: dict[str, float] = {}
+        self._learner = Learner(network, training=training, numerics=numerics, memory=self.memory)
+        self.generator = self._learner.network
         self._critic = Critic(
             discriminator(**params.discriminator.model_dump(), crop=training.crop, seed=training.seed),
             generator_loss=losses.relativistic_generator_loss,
@@ -150,14 +150,19 @@ class BganTask:
             numerics=numerics,
             memory=self.memory,
         )
-        self.modules: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self._critic.network}
+        self.modules: dict[str, nn.Module] = {**self._learner.modules, "discriminator": self._critic.network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": self._optimizer,
+            "generator": self._learner.optimizer,
             "discriminator": self._critic.optimizer,
         }
         self.facts: dict[str, Any] = {"perceptual": features.description, "start": ""}
         self._looked_at = numerics.tensor(centre_crops(data.held_out, VIEW, GAUGE_PICTURES)[0])
         self._captures = numerics.tensor(centre_crops(data.captures, VIEW, GAUGE_PICTURES)[0])
+
+    @property
+    def product(self) -> Generator:
+        """The blur generator that is evaluated and kept."""
+        return self._learner.product
 
     @property
     def total_steps(self) -> int:
@@ -195,11 +200,9 @@ class BganTask:
             return {"lr": 0.0, **self._critic.warm(real_seen, fake_seen)}
         schedule: ScheduleParams = getattr(self._params, f"phase_{phase}")
         terms = self._generator_terms(sharp, fake, real_seen, fake_seen)
-        lr = annealed(within, schedule)
-        clip, team = self._params.training.clip_gradient, self._numerics.team
-        values = update(self.generator, self._optimizer, terms, lr=lr, clip=clip, team=team)
-        judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(within, schedule))
-        return {"lr": lr, **values, **judged}
+        values = self._learner.learn(terms, phase=phase, within=within, schedule=schedule)
+        judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(values["lr"], schedule))
+        return {**values, **judged}
 
     def _generator_terms(self, sharp: Tensor, fake: Tensor, real_seen: Tensor, fake_seen: Tensor) -> dict[str, Tensor]:
         """Perceptual loss against its own sharp input, and the realistic blur loss (RBL)."""
@@ -225,13 +228,8 @@ class BganTask:
         drawn = seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
         return self._numerics.tensor(torch.from_numpy(drawn.astype(np.float32)))
 
-    @torch.no_grad()
     def _blurred(self, sharp: Tensor, z: Tensor) -> Tensor:
-        self.generator.eval()
-        with self._numerics.autocast():
-            blurry = self.generator(sharp, z)
-        self.generator.train()
-        return cast(Tensor, blurry.float())
+        return self._learner.infer(self._numerics, sharp, z)
 
     def evaluate(self) -> dict[str, float]:
         """Gauges on fixed frames and two fixed draws of z."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dbgan.params import ScheduleParams, TrainingParams, WarmupParams
 from dbgan.train.numerics import Numerics
-from dbgan.train.optimise import adam, annealed, frozen, update
+from dbgan.train.optimise import adam, frozen, update
 
 LogitLoss = Callable[[Tensor, Tensor], Tensor]
 """(real_logits, fake_logits) -> scalar."""
@@ -81,9 +81,9 @@ class Critic:
         """`learn` at the warm-up's rate."""
         return self.learn(real, fake, lr=self._warmup.lr)
 
-    def rate(self, step: int, schedule: ScheduleParams) -> float:
-        """D's learning rate at step `step` of a phase."""
-        return self._lr * annealed(step, schedule) / schedule.lr
+    def rate(self, lr: float, schedule: ScheduleParams) -> float:
+        """D's learning rate where G's is `lr` in a phase of `schedule`."""
+        return self._lr * lr / schedule.lr
 
     def verdict(self, real: Tensor, fake: Tensor) -> Tensor:
         """What G minimises to fool D: gradients reach `fake` alone."""

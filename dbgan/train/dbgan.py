@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from dbgan.errors import WeightsError
 from dbgan.files import sha256_file
 from dbgan.networks import discriminator, generator, load_weights
-from dbgan.networks.generators import Generator
+from dbgan.networks.registry import Generator
 from dbgan.networks.weights import require_generator
 from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, ScheduleParams
 from dbgan.train import losses, work
@@ -25,9 +25,9 @@ from dbgan.train.bgan import perceptual_features
 from dbgan.train.critic import Critic, LogitLoss
 from dbgan.train.data import Batches, MixedBatches, Picture, TrainingSet, centre_crops, open_set, open_synthetic
 from dbgan.train.gauges import discriminator_warnings, psnr
+from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics
-from dbgan.train.optimise import adam, annealed, update
 from dbgan.train.pictures import grid
 
 REVISION = 1
@@ -170,14 +170,16 @@ class DbganTask:
         numerics: Numerics,
     ) -> None:
         self.label = f"train dbgan {name}"
-        self._params, self._numerics, self._clip = params, numerics, common.training.clip_gradient
+        self._params, self._numerics = params, numerics
         self._schedule: ScheduleParams = params.schedule
         self._batches = _batches(stage, common, params, data)
-        self.generator = cast(Generator, numerics.place(_started(common, start)))
-        self._optimizer = adam(self.generator, common.training)
         self.memory: dict[str, float] = {}
-        self.modules: dict[str, nn.Module] = {"generator": self.generator}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"generator": self._optimizer}
+        self._learner = Learner(
+            _started(common, start), training=common.training, numerics=numerics, memory=self.memory
+        )
+        self.generator = self._learner.network
+        self.modules: dict[str, nn.Module] = self._learner.modules
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"generator": self._learner.optimizer}
         self.facts: dict[str, Any] = {"perceptual": NO_PERCEPTUAL, "start": start_digest}
         self._critic: Critic | None = None
         if isinstance(params, AdversarialParams):
@@ -203,6 +205,11 @@ class DbganTask:
         )
         self.modules["discriminator"] = self._critic.network
         self.optimizers["discriminator"] = self._critic.optimizer
+
+    @property
+    def product(self) -> Generator:
+        """The restorer that is evaluated and kept."""
+        return self._learner.product
 
     @property
     def total_steps(self) -> int:
@@ -233,12 +240,11 @@ class DbganTask:
         restored = restored.float()
         if self._critic is not None and phase == "warmup":
             return {"lr": 0.0, **self._critic.warm(sharp, restored)}
-        lr = annealed(within, self._schedule)
         terms = self._terms(restored, sharp)
-        values = {"lr": lr, **update(self.generator, self._optimizer, terms, lr=lr, clip=self._clip, team=team)}
+        values = self._learner.learn(terms, phase=phase, within=within, schedule=self._schedule)
         if self._critic is None:
             return values
-        return {**values, **self._critic.learn(sharp, restored, lr=self._critic.rate(within, self._schedule))}
+        return {**values, **self._critic.learn(sharp, restored, lr=self._critic.rate(values["lr"], self._schedule))}
 
     def _terms(self, restored: Tensor, sharp: Tensor) -> dict[str, Tensor]:
         """Content alone in stage 0; later perceptual + alpha * content + beta * adversarial (section 3.4)."""
@@ -251,13 +257,8 @@ class DbganTask:
         loss = params.perceptual_weight * resemblance + params.alpha * difference + params.beta * adversarial
         return {"loss": loss, "content": difference, "perceptual": resemblance, "adversarial": adversarial}
 
-    @torch.no_grad()
     def _restored(self, blurry: Tensor) -> Tensor:
-        self.generator.eval()
-        with self._numerics.autocast():
-            restored = self.generator(blurry)
-        self.generator.train()
-        return cast(Tensor, restored.float())
+        return self._learner.infer(self._numerics, blurry)
 
     def evaluate(self) -> dict[str, float]:
         """Mean PSNR of restored and of blurry centre crops of held-out pairs, dB."""
@@ -312,8 +313,7 @@ def _stage_of(start: Path) -> str:
 
 def _started(common: DbganCommon, start: Path | None) -> Generator:
     """A fresh generator, or that of `start`, which must be the one that the parameters describe."""
-    arguments = common.generator.model_dump(exclude={"noise"})
-    fresh = generator("dbgan", **arguments, seed=common.training.seed)
+    fresh = generator("dbgan", **common.generator.arguments(), seed=common.training.seed)
     if start is None:
         return fresh
     loaded = require_generator(load_weights(start), "dbgan", start)

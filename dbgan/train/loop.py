@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from dbgan.errors import DbganError
-from dbgan.networks.generators import Generator
+from dbgan.networks.registry import Generator
 from dbgan.params import TrainingParams
 from dbgan.progress import progress
 from dbgan.train import checkpoints
@@ -36,7 +36,7 @@ class Task(Protocol):
 
     label: str
     generator: Generator
-    """What is being made."""
+    """What is trained."""
     facts: dict[str, Any]
     """Further entries of summary.json: `perceptual` (which weights, in words), `start` (digest of its weights)."""
     modules: dict[str, nn.Module]
@@ -45,6 +45,10 @@ class Task(Protocol):
     """Numbers that outlive a step, such as the smoothed accuracy of the discriminator."""
     columns: tuple[str, ...]
     """Columns of curves.csv after `step` and `phase`, in order."""
+
+    @property
+    def product(self) -> Generator:
+        """What is evaluated and kept: the generator, or its running average where `training.ema` is above 0."""
 
     @property
     def total_steps(self) -> int:

@@ -43,6 +43,53 @@ def annealed(step: int, schedule: ScheduleParams) -> float:
     return rate * min(1.0, (step + 1) / max(1, schedule.ramp))
 
 
+class Annealing:
+    """The learning rate of one phase, by its schedule.
+
+    `cosine` is `annealed`. `plateau` holds the rate until the smoothed loss has had no new lowest value for `patience`
+    steps, then multiplies it by `factor`, down to `lr_end`: "1e-4, 1e-6 after convergence" (section 3.4). Its state is
+    four numbers in `memory`, so that a resumed training falls where an undisturbed one does.
+
+    Args:
+        schedule: the phase's.
+        memory: the task's numbers that outlive a step.
+        phase: keeps apart the numbers of several phases.
+    """
+
+    def __init__(self, schedule: ScheduleParams, memory: dict[str, float], phase: str) -> None:
+        self._schedule, self._memory, self._prefix = schedule, memory, f"{phase}.plateau"
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step `step` of the phase."""
+        schedule = self._schedule
+        if schedule.anneal == "cosine":
+            return annealed(step, schedule)
+        held: float = max(schedule.lr_end, schedule.lr * schedule.plateau.factor ** self._recall("falls", 0.0))
+        return held * min(1.0, (step + 1) / max(1, schedule.ramp))
+
+    def observe(self, loss: float) -> None:
+        """Take note of the loss of one step; nothing for `cosine`."""
+        if self._schedule.anneal == "cosine":
+            return
+        plateau = self._schedule.plateau
+        smoothed = plateau.smoothing * self._recall("loss", loss) + (1.0 - plateau.smoothing) * loss
+        lowest, waited = self._recall("lowest", math.inf), self._recall("waited", 0.0) + 1.0
+        if lowest == math.inf or smoothed < lowest - plateau.drop * abs(lowest):
+            lowest, waited = smoothed, 0.0
+        if waited >= plateau.patience:
+            self._keep("falls", self._recall("falls", 0.0) + 1.0)
+            waited = 0.0
+        self._keep("loss", smoothed)
+        self._keep("lowest", lowest)
+        self._keep("waited", waited)
+
+    def _recall(self, name: str, otherwise: float) -> float:
+        return self._memory.get(f"{self._prefix}.{name}", otherwise)
+
+    def _keep(self, name: str, value: float) -> None:
+        self._memory[f"{self._prefix}.{name}"] = value
+
+
 def update(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,

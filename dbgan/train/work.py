@@ -171,7 +171,7 @@ def _train_and_write(work: Work, folder: Path, task: Task) -> None:
 def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:
     outs = folder / "outs"
     outs.mkdir(parents=True, exist_ok=True)
-    save_weights(outs / "weights.safetensors", task.generator)
+    save_weights(outs / "weights.safetensors", task.product)
     write_bytes(outs / "curves.csv", curves_csv(rows, task.columns))
     write_bytes(outs / "samples.png", encode(task.picture(), "png"))
     write_json(outs / "summary.json", _summary(work, task, rows))

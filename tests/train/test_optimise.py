@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dbgan.params import ScheduleParams, TrainingParams
-from dbgan.train.optimise import NotFiniteError, adam, annealed, frozen, update
+from dbgan.train.optimise import Annealing, NotFiniteError, adam, annealed, frozen, update
 
 
 def test_the_rate_is_half_a_cosine_from_lr_to_lr_end() -> None:
@@ -27,6 +27,42 @@ def test_the_rate_rises_over_the_ramp() -> None:
 
 def test_a_single_step_has_the_first_rate() -> None:
     assert annealed(0, ScheduleParams(steps=1, lr=0.3, lr_end=0.1)) == pytest.approx(0.3)
+
+
+def falling(**plateau: float) -> ScheduleParams:
+    values = {"smoothing": 0.0, "patience": 3, "drop": 0.1, "factor": 0.1} | plateau
+    return ScheduleParams.model_validate(
+        {"steps": 100, "lr": 1.0, "lr_end": 0.02, "anneal": "plateau", "plateau": values}
+    )
+
+
+def rates(schedule: ScheduleParams, losses: list[float], memory: dict[str, float]) -> list[float]:
+    found = []
+    for step, loss in enumerate(losses):
+        annealing = Annealing(schedule, memory, "content")
+        found.append(annealing.rate(step))
+        annealing.observe(loss)
+    return found
+
+
+def test_the_rate_falls_when_the_loss_has_stopped_falling_and_never_below_lr_end() -> None:
+    # New lowest values at steps 0, 1 and 2; 7.5 and 7.0 are no tenth below 7.6; then patience runs out twice.
+    losses = [10.0, 8.9, 7.6, 7.5, 7.0, 9.0, 9.0, 9.0, 9.0, 9.0]
+    assert rates(falling(), losses, {}) == pytest.approx([1.0] * 6 + [0.1] * 3 + [0.02])
+
+
+def test_the_plateau_is_seen_in_the_smoothed_loss() -> None:
+    noisy = [5.0 - 0.1 * step + (-2.0 if step % 2 else 2.0) for step in range(20)]
+    smoothed = rates(falling(smoothing=0.9, drop=0.0), noisy, {})
+    assert smoothed == [1.0] * 20
+    assert rates(falling(drop=0.0), [3.0, 7.0] * 10, {})[-1] < 1.0
+
+
+def test_an_annealing_goes_on_from_its_memory() -> None:
+    losses = [10.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0]
+    memory: dict[str, float] = {}
+    first = rates(falling(), losses[:3], memory)
+    assert first + rates(falling(), losses[3:], dict(memory)) == rates(falling(), losses, {})
 
 
 def linear(value: float) -> nn.Linear:

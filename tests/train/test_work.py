@@ -18,7 +18,7 @@ from torch import nn
 from dbgan.files import state_dir
 from dbgan.params import BganParams, DbganCommon, PretrainParams, TrainingParams
 from dbgan.train import bgan as bgan_module
-from dbgan.train import checkpoints, work
+from dbgan.train import checkpoints, optimise, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
 from dbgan.train.dbgan import DbganTask, pretrain
@@ -153,8 +153,8 @@ def test_other_code_with_other_bytes_fails_with_the_word_revision(
 ) -> None:
     pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
     monkeypatch.setattr(work, "code_digest", lambda *_: "other code")
-    real = dbgan_module.annealed
-    monkeypatch.setattr(dbgan_module, "annealed", lambda *a: 0.5 * real(*a))
+    real = optimise.annealed
+    monkeypatch.setattr(optimise, "annealed", lambda *a: 0.5 * real(*a))
     with pytest.raises(work.StaleRevisionError, match=r"bump REVISION \(now 1\) in dbgan/train/dbgan\.py"):
         pretrain(common, SCHEDULE, datasets, tmp_path / "again")
 
