@@ -5,8 +5,11 @@ Independent of `dbgan.image`, which decides what is stored: a fault there must n
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
+
+from dbgan.corpus.profile import beside_colours, is_profile
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_ALLOWED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND"))
@@ -49,8 +52,8 @@ def _in_png(data: bytes) -> list[str]:
         position += 12 + length
         if kind not in _PNG_ALLOWED:
             found.append(f"chunk {kind.decode('ascii', 'backslashreplace')} of {length} bytes")
-        if kind == b"iCCP" and not _is_profile(_inflated(data[position - 4 - length : position - 4])):
-            found.append(f"chunk iCCP of {length} bytes that is no colour profile")
+        if kind == b"iCCP":
+            found += _in_profile(_inflated(data[position - 4 - length : position - 4]), f"chunk iCCP of {length} bytes")
         if kind == b"IEND":
             if length:
                 found.append(f"{length} bytes inside IEND")
@@ -74,8 +77,9 @@ def _in_jpeg(data: bytes) -> list[str]:
             position += 1  # markers may be padded
             continue
         if code == 0xD9:
-            if profile and not _is_profile(b"".join(profile)):
-                found.append(f"{sum(map(len, profile))} bytes of ICC_PROFILE that are no colour profile")
+            if profile:
+                whole = b"".join(profile)
+                found += _in_profile(whole, f"{len(whole)} bytes of ICC_PROFILE")
             rest = len(data) - position - 2
             return [*found, f"{rest} bytes after the end"] if rest else found
         if code in _JPEG_ALONE:
@@ -105,9 +109,12 @@ def _harmless(code: int, body: bytes) -> bool:
     return code == 0xEE and body.startswith(b"Adobe") and len(body) == 12
 
 
-def _is_profile(profile: bytes) -> bool:
-    """Whether the bytes are one ICC profile from end to end (ICC.1:2022, 7.2), and not something in its place."""
-    return profile[36:40] == b"acsp" and int.from_bytes(profile[:4], "big") == len(profile)
+@functools.lru_cache(maxsize=32)
+def _in_profile(profile: bytes, where: str) -> tuple[str, ...]:
+    """Pictures of one camera have one profile: it is looked through once."""
+    if not is_profile(profile):
+        return (f"{where}, no colour profile",)
+    return tuple(f"{where}, with {what}" for what in beside_colours(profile))
 
 
 def _inflated(body: bytes) -> bytes:

@@ -5,7 +5,8 @@ Rules, one each, the same for every format:
 - 16 bits per sample: the high byte (`>> 8`), as libpng's strip_16 and Pillow do for RGB;
 - palette, grey, 1-bit, CMYK: Pillow's `convert("RGB")`, without colour management;
 - transparency: composited over black, so that what was invisible stays so;
-- ICC profiles: `keep` leaves pixel values as they are and the profile, where it describes RGB, inside the stored file;
+- ICC profiles: `keep` leaves pixel values as they are and of the profile, where it describes RGB, what colours need
+  (`profile.reduced`) inside the stored file;
   `srgb` converts pictures whose profile is not sRGB by littleCMS, as the last step. CMYK and grey that are stored as
   RGB lose their profile under `keep`. Profiles that cannot be used are left out, and said;
 - several pictures: the first of an MPO, multi-page TIFF or HEIF (its primary one); GIF, WebP, APNG and AVIF with more
@@ -202,7 +203,11 @@ def _with_profile(picture: _Picture, icc: Icc) -> _Picture:
             image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if grey else pixels)
             pixels = profile.to_srgb(image)
         return _Picture(pixels, warnings=(*picture.warnings, "colours_converted"))
-    return replace(picture, profile=picture.profile if picture.mode == "RGB" and icc == "keep" else b"")
+    if icc == "srgb" or picture.mode != "RGB":
+        return replace(picture, profile=b"")
+    stored = colour.storable(picture.profile)
+    lost = () if stored else ("profile_ignored",)
+    return replace(picture, profile=stored, warnings=(*picture.warnings, *lost))
 
 
 def _jpeg(data: bytes, check: Check, icc: Icc) -> _Picture:

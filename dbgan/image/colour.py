@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from dbgan.image.profile import reduced
+
 MAX_PROFILE = 4 << 20
 SRGB_TOLERANCE = 2
 """A profile that moves no colour of a grid by more than this (of 255) is sRGB under another name."""
@@ -51,6 +53,12 @@ def load(data: bytes) -> Profile | None:
         return None
 
 
+def storable(data: bytes) -> bytes:
+    """What of a profile a stored RGB picture carries (`profile.reduced`); empty where the profile cannot be used."""
+    kept = reduced(data) if load(data) else b""
+    return kept if load(kept) else b""
+
+
 def _moves_nothing(mode: str, transform: Any) -> bool:
     if mode == "CMYK":
         return False
@@ -64,18 +72,23 @@ def _moves_nothing(mode: str, transform: Any) -> bool:
 
 
 def embed(encoded: bytes, profile: bytes, ext: str) -> bytes:
-    """A PNG or JPEG, as `codec.encode` writes it, with an RGB profile put in.
-
-    The profile is not compressed: what a zlib makes of it depends on the zlib.
-    """
+    """A PNG or JPEG, as `codec.encode` writes it, with a profile put in as it is."""
     if ext == "png":
-        body = b"iCCPicc\x00\x00" + zlib.compress(profile, 0)
-        chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
-        return encoded[:33] + chunk + encoded[33:]  # after the signature and IHDR, before all else
+        return encoded[:33] + png_chunk(profile) + encoded[33:]  # after the signature and IHDR, before all else
+    start = 4 + int.from_bytes(encoded[4:6], "big")  # SOI, then JFIF's APP0, which stays first
+    return encoded[:start] + jpeg_segments(profile) + encoded[start:]
+
+
+def png_chunk(profile: bytes) -> bytes:
+    """An iCCP chunk. The profile is not compressed: what a zlib makes of it depends on the zlib."""
+    body = b"iCCPicc\x00\x00" + zlib.compress(profile, 0)
+    return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
+def jpeg_segments(profile: bytes) -> bytes:
+    """The APP2 segments of a profile, as many as it needs."""
     parts = [profile[i : i + _SEGMENT] for i in range(0, len(profile), _SEGMENT)]
-    segments = b"".join(
+    return b"".join(
         b"\xff\xe2" + (16 + len(part)).to_bytes(2, "big") + b"ICC_PROFILE\x00" + bytes((i, len(parts))) + part
         for i, part in enumerate(parts, 1)
     )
-    start = 4 + int.from_bytes(encoded[4:6], "big")  # SOI, then JFIF's APP0, which stays first
-    return encoded[:start] + segments + encoded[start:]

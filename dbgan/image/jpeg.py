@@ -45,7 +45,7 @@ class Jpeg:
         width, height: px, as stored (before EXIF rotation).
         components: 1 grey, 3 colour, 4 CMYK or YCCK.
         picture: SOI to EOI of the first picture, all segments.
-        kept: the same with no APPn but Adobe's APP14 and an ICC profile that can be used, and no comments.
+        kept: the same with no APPn but Adobe's APP14 and an ICC profile as `colour.storable` leaves it, no comments.
         same_colours: whether `kept` means the same colours as `picture` (dropping JFIF's APP0 can change that).
         exif, xmp: payload of the first such APP1 segment, or empty.
         profile: ICC profile, joined from its segments in their order, or empty.
@@ -117,6 +117,7 @@ class _Walk:
         self.jfif = False
         self.adobe: int | None = None
         self.profile: list[tuple[bytes, bytes]] = []
+        self.profile_at = 0
 
     def run(self) -> Jpeg:
         position = 2
@@ -163,7 +164,7 @@ class _Walk:
         elif code == 0xE1 and body.startswith(_XMP):
             jpeg.xmp = jpeg.xmp or body[len(_XMP) :]
         elif code == 0xE2 and body.startswith(_ICC):
-            self.pieces.append((False, b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body))
+            self.profile_at = self.profile_at or len(self.pieces)
             self.profile.append((body[12:13], body[14:]))
         elif code == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
             # Exactly the 12 bytes that Adobe defined: a longer segment could carry anything.
@@ -292,8 +293,8 @@ class _Walk:
             raise ImageError("truncated", f"JPEG: {self.scan_bytes} bytes cannot hold {jpeg.width}x{jpeg.height} px")
         jpeg.picture = self.data[:end]
         jpeg.profile = b"".join(part for _, part in sorted(self.profile, key=lambda numbered: numbered[0]))
-        if jpeg.profile and not colour.load(jpeg.profile):
-            self.pieces = [piece for piece in self.pieces if piece[0] or piece[1][4:16] != _ICC]
+        if kept := colour.storable(jpeg.profile):
+            self.pieces.insert(self.profile_at, (False, colour.jpeg_segments(kept)))
         jpeg.pieces = [*self.pieces, (False, b"\xff\xd9")]
         jpeg.kept = b"".join(piece for _, piece in jpeg.pieces)
         if jpeg.one_scan and self.restart_interval and self._unit()[0] * self.restart_interval < _LARGEST:

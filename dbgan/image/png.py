@@ -31,7 +31,7 @@ class Png:
         interlaced: whether it is stored in Adam7's seven passes. image_data: the bodies of IDAT, as views.
         transparent: whether a tRNS chunk is present.
         frames: 1, or what an APNG announces.
-        kept: signature and the chunks of `KEPT_CHUNKS`; a colour profile only where it can be used, without its name.
+        kept: signature and the chunks of `KEPT_CHUNKS`; a colour profile as `colour.storable` leaves it.
         exif: TIFF block of eXIf, or empty. xmp: text of the XMP chunk, or empty.
         profile: the ICC profile, inflated, usable or not; empty without one.
         trailing: bytes after IEND.
@@ -109,10 +109,10 @@ def parse(data: bytes) -> Png:
         elif kind == b"acTL":
             frames = max(1, int.from_bytes(body[:4], "big"))
         if kind == b"iCCP" and not profile:
-            profile, packed = _profile(bytes(body))
+            profile = _profile(bytes(body))
             untouched = False
-            if colour.load(profile):
-                pieces.append(_made(b"iCCP", b"icc\x00\x00" + packed))
+            if kept := colour.storable(profile):
+                pieces.append(colour.png_chunk(kept))
         elif kind in KEPT_CHUNKS and kind != b"iCCP" and _sound(kind, whole[position:end]):
             pieces.append(whole[position:end])
         else:
@@ -187,8 +187,8 @@ def _sound(kind: bytes, chunk: memoryview) -> bool:
     return True
 
 
-def _profile(body: bytes) -> tuple[bytes, bytes]:
-    """The profile of an iCCP chunk and its compressed form; of a broken one what is there, which is no profile."""
+def _profile(body: bytes) -> bytes:
+    """The profile of an iCCP chunk; of a broken one something that is no profile."""
     packed = body.partition(b"\x00")[2][1:]
     inflater = zlib.decompressobj()
     try:
@@ -196,11 +196,7 @@ def _profile(body: bytes) -> tuple[bytes, bytes]:
     except zlib.error:
         profile = b""
     whole = inflater.eof and not inflater.unused_data
-    return (profile, packed) if whole else (b"broken", b"")
-
-
-def _made(kind: bytes, body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+    return profile if whole else b"broken"
 
 
 def _check_amount(parsed: Png) -> None:

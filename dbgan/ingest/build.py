@@ -18,7 +18,7 @@ from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
-REVISION = 2
+REVISION = 3
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
 _FORMATS = {
@@ -47,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class IngestBuilder:
-    """See `engine.Builder`.
+    """See `engine.worker.Builder`.
 
     Attributes:
         root: absolute raw folder. ext: file type of every image.

@@ -61,11 +61,22 @@ def test_colour_profiles_and_adobes_transform_flag_are_no_metadata() -> None:
 @pytest.mark.parametrize("profile", [b"48.1351, 11.5820", PROFILE + b"Anna", PROFILE[:-1], bytes(128)])
 def test_what_is_no_colour_profile_is_found_in_its_place(profile: bytes) -> None:
     found = metadata_in(in_jpeg(segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + profile)), "jpg")
-    assert found == [f"{len(profile)} bytes of ICC_PROFILE that are no colour profile"]
+    assert found == [f"{len(profile)} bytes of ICC_PROFILE, no colour profile"]
     for body in (b"icc\x00\x00" + zlib.compress(profile), b"icc\x00\x00" + zlib.compress(PROFILE) + b"Anna"):
         assert metadata_in(in_png(chunk(b"iCCP", body)), "png") == [
-            f"chunk iCCP of {len(body)} bytes that is no colour profile"
+            f"chunk iCCP of {len(body)} bytes, no colour profile"
         ]
+
+
+def test_what_a_profile_carries_beside_colours_is_found() -> None:
+    text = b"text" + bytes(4) + b"Annas screen"
+    tagged = (164).to_bytes(4, "big") + PROFILE[4:128] + b"\0\0\0\1mmod\0\0\0\x90\0\0\0\x14" + text
+    dated = PROFILE[:24] + b"\x07" + PROFILE[25:]
+    for profile, named in ((tagged, "with tag mmod of 20 bytes"), (dated, "with header bytes 24 to 35")):
+        [found] = metadata_in(in_jpeg(segment(0xE2, b"ICC_PROFILE\x00\x01\x01" + profile)), "jpg")
+        assert found == f"{len(profile)} bytes of ICC_PROFILE, {named}"
+        [found] = metadata_in(in_png(chunk(b"iCCP", b"icc\x00\x00" + zlib.compress(profile))), "png")
+        assert found.endswith(named)
 
 
 def test_a_named_colour_profile_is_found() -> None:

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 from dbgan.corpus.layout import REJECT_REASONS
 from dbgan.errors import ImageError
 from dbgan.image import codec, colour, png
+from dbgan.image.profile import reduced
 
 RNG = np.random.default_rng(3)
 PICTURE = cv2.GaussianBlur(RNG.integers(0, 256, (48, 80, 3)).astype(np.uint8), (0, 0), 1.5)
@@ -148,7 +149,7 @@ def test_kept_jpeg_ends_at_its_first_picture_and_says_nothing_private() -> None:
     for forbidden in (b"Exif", b"Anna", b"Maker", b"JFIF"):
         assert forbidden not in stored.data
     image = Image.open(io.BytesIO(stored.data))
-    assert image.info["icc_profile"] == SRGB
+    assert image.info["icc_profile"] == reduced(SRGB)
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(plain))))
 
 
