@@ -1,8 +1,9 @@
-"""Eq. 3 as a blur model: a kernel drawn from documented ranges, convolved in linear light, and noise."""
+"""Eq. 3 as a blur model: kernels drawn from documented ranges, convolved in linear light, and noise."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -10,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbgan.blur.kernels import (
+    PATH_POINTS,
     Kernel,
-    convolve,
+    Path2D,
     disk_kernel,
     gaussian_kernel,
-    linear_kernel,
+    linear_path,
     path_kernel,
     shake_path,
 )
-from dbgan.blur.model import Record
+from dbgan.blur.model import Expose, Record
 from dbgan.blur.response import Response, check_image, check_response, from_linear, linear_table, to_uint8
-from dbgan.blur.sensor import Sensor, expose, sense
+from dbgan.blur.varying import convolve_varying, node_positions
 from dbgan.seeds import generator
 
 KINDS = ("shake", "linear", "disk", "gaussian")
@@ -37,9 +39,11 @@ class KernelBlur:
         radius: of the defocus disk, px.
         sigma: of the Gaussian, px.
         wander, impulses, pull, pace: of shake paths, see `dbgan.blur.kernels.shake_path`.
-        noise: standard deviation of N of Eq. 3, of [0, 1] stored values; not used where `sensor` is given.
+        noise: standard deviation of N of Eq. 3, of [0, 1] stored values; a camera after the blur replaces it.
+        grid: nodes per side of the grid of kernels; 1 blurs the whole picture by one kernel.
+        roll: how far turning about the picture's centre moves its corners, as a share of `length`; shake and linear.
+        tilt: relative change of radius or sigma from the picture's centre to its corners; disk and gaussian.
         response: light is convolved as this curve says; `stored` is Eq. 3 as printed.
-        sensor: if given, the light goes through this camera instead of getting Eq. 3's Gaussian N.
     """
 
     weights: dict[str, float] = field(
@@ -53,25 +57,27 @@ class KernelBlur:
     pull: Range = (0.0, 3.0)
     pace: Range = (0.0, 0.8)
     noise: Range = (0.0, 0.01)
+    grid: int = 1
+    roll: Range = (0.0, 0.5)
+    tilt: Range = (0.0, 0.5)
     response: Response = "srgb"
-    sensor: Sensor | None = None
 
     name: ClassVar[str] = "kernel"
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(KINDS))
         if unknown or not self.weights or min(self.weights.values()) < 0 or sum(self.weights.values()) <= 0:
             raise ValueError(f"weights name kinds of {KINDS}, at least 0 and not all 0; found {self.weights}")
-        for ranged in ("length", "radius", "sigma", "wander", "impulses", "pull", "pace", "noise"):
+        for ranged in ("length", "radius", "sigma", "wander", "impulses", "pull", "pace", "noise", "roll", "tilt"):
             low, high = getattr(self, ranged)
             if not 0 <= low <= high:
                 raise ValueError(f"{ranged} is a range (low, high) with 0 <= low <= high, found ({low}, {high})")
         if min(self.length[0], self.radius[0], self.sigma[0]) <= 0 or self.pace[1] >= 1:
             raise ValueError("length, radius and sigma start above 0, and pace ends below 1")
+        if self.grid < 1 or self.tilt[1] >= 1:
+            raise ValueError(f"grid is at least 1 and tilt ends below 1, found {self.grid} and {self.tilt}")
         check_response(self.response)
-        if self.sensor is not None and self.sensor.response != self.response:
-            raise ValueError(f"the sensor's response {self.sensor.response!r} is not the blur's {self.response!r}")
 
     def describe(self) -> dict[str, Any]:
         """Every setting, JSON-able; part of the recipe."""
@@ -94,10 +100,14 @@ class KernelBlur:
             drawn["radius"] = _uniform(rng, self.radius)
         else:
             drawn["sigma"] = _uniform(rng, self.sigma)
-        drawn["noise_sigma"] = 0.0 if self.sensor else _uniform(rng, self.noise)
+        drawn["noise_sigma"] = _uniform(rng, self.noise)
         drawn["noise_seed"] = int(rng.integers(2**53))
         drawn["response"] = self.response
-        drawn["sensor"] = asdict(self.sensor) if self.sensor else {}
+        drawn["grid"] = self.grid
+        if self.grid > 1 and kind in ("shake", "linear"):
+            drawn |= {"roll": _uniform(rng, self.roll), "roll_seed": int(rng.integers(2**53))}
+        elif self.grid > 1:
+            drawn |= {"tilt": _uniform(rng, self.tilt), "tilt_angle": float(rng.uniform(0, 2 * math.pi))}
         return drawn
 
     def __call__(
@@ -107,22 +117,64 @@ class KernelBlur:
         drawn = self.draw(seed=seed, key=key, variant=variant)
         return blur_again(sharp, drawn), Record(method=self.name, noise=(), parameters=drawn)
 
+    def light(
+        self, frames: Sequence[NDArray[np.uint8]], parameters: dict[str, Any], expose: Expose
+    ) -> NDArray[np.float64]:
+        """The convolved light of one picture, without N; see `dbgan.blur.model.LightBlur`."""
+        (sharp,) = frames
+        return blurred_light(expose(sharp), parameters)
 
-def kernel_of(parameters: dict[str, Any]) -> Kernel:
-    """The kernel that `KernelBlur.draw` described. Raises `ValueError` for an unknown kind."""
+
+def blurred_light(light: NDArray[np.float64], parameters: dict[str, Any]) -> NDArray[np.float64]:
+    """K * S of Eq. 3, HWC float64, by the kernels that `parameters` describe for a picture of this size."""
+    height, width = light.shape[:2]
+    nodes = node_positions(int(parameters["grid"]), height, width)
+    return convolve_varying(light, [[kernel_of(parameters, (x, y)) for x, y in row] for row in nodes])
+
+
+def kernel_of(parameters: dict[str, Any], place: tuple[float, float] = (0.0, 0.0)) -> Kernel:
+    """The kernel that `KernelBlur.draw` described, at one place of the picture.
+
+    Args:
+        parameters: of the record.
+        place: x, y from the picture's centre in half-diagonals; matters only where the record has a grid.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
     kind = parameters["kind"]
-    if kind == "shake":
-        wander, impulses, pull, pace = (float(parameters[n]) for n in ("wander", "impulses", "pull", "pace"))
-        rng = generator(int(parameters["path_seed"]), "shake")
-        length = float(parameters["length"])
-        return path_kernel(shake_path(rng, length, wander=wander, impulses=impulses, pull=pull, pace=pace))
-    if kind == "linear":
-        return linear_kernel(float(parameters["length"]), float(parameters["angle"]))
+    if kind in ("shake", "linear"):
+        path = _path(parameters)
+        if "roll" in parameters:
+            # A turn by a small angle moves a place across its radius, further the further out it is.
+            path = path + _turning(parameters)[:, None] * np.array([[-place[1], place[0]]])
+        return path_kernel(path)
+    slope = float(parameters.get("tilt", 0.0))
+    angle = float(parameters.get("tilt_angle", 0.0))
+    factor = 1.0 + slope * (place[0] * math.cos(angle) + place[1] * math.sin(angle))
     if kind == "disk":
-        return disk_kernel(float(parameters["radius"]))
+        return disk_kernel(float(parameters["radius"]) * factor)
     if kind == "gaussian":
-        return gaussian_kernel(float(parameters["sigma"]))
+        return gaussian_kernel(float(parameters["sigma"]) * factor)
     raise ValueError(f"kernel kind {kind!r} is not one of {', '.join(KINDS)}")
+
+
+def _path(parameters: dict[str, Any]) -> Path2D:
+    """Where the picture's centre goes during the exposure, px."""
+    length = float(parameters["length"])
+    if parameters["kind"] == "linear":
+        return linear_path(length, float(parameters["angle"]))
+    wander, impulses, pull, pace = (float(parameters[n]) for n in ("wander", "impulses", "pull", "pace"))
+    rng = generator(int(parameters["path_seed"]), "shake")
+    return shake_path(rng, length, wander=wander, impulses=impulses, pull=pull, pace=pace)
+
+
+def _turning(parameters: dict[str, Any]) -> NDArray[np.float64]:
+    """How far turning moves the corners at each instant of the path, px: one axis of a shake of its own."""
+    reach = float(parameters["roll"]) * float(parameters["length"])
+    if reach <= 0:
+        return np.zeros(PATH_POINTS)
+    return shake_path(generator(int(parameters["roll_seed"]), "roll"), reach)[:, 0]
 
 
 def blur_again(sharp: NDArray[np.uint8], parameters: dict[str, Any]) -> NDArray[np.uint8]:
@@ -136,14 +188,9 @@ def blur_again(sharp: NDArray[np.uint8], parameters: dict[str, Any]) -> NDArray[
         HWC uint8 RGB, same size.
     """
     check_image(sharp, "sharp")
-    kernel, rng = kernel_of(parameters), generator(int(parameters["noise_seed"]), "noise")
-    if parameters["sensor"]:
-        constants = dict(parameters["sensor"])
-        sensor = Sensor(**(constants | {"white_balance": tuple(constants["white_balance"])}))
-        return sense(convolve(expose(sharp, sensor), kernel), sensor, rng)
     response: Response = parameters["response"]
-    stored = from_linear(convolve(linear_table(response)[sharp], kernel), response)
-    sigma = float(parameters["noise_sigma"])
+    stored = from_linear(blurred_light(linear_table(response)[sharp], parameters), response)
+    sigma, rng = float(parameters["noise_sigma"]), generator(int(parameters["noise_seed"]), "noise")
     return to_uint8(stored + rng.normal(0.0, sigma, sharp.shape) if sigma > 0 else stored)
 
 

@@ -85,12 +85,17 @@ def path_kernel(path: Path2D) -> Kernel:
     return np.asarray(kernel / kernel.sum())
 
 
-def linear_kernel(length: float, angle: float) -> Kernel:
-    """Uniform straight motion over `length` px at `angle` rad (0: along x, counted towards +y, downwards)."""
+def linear_path(length: float, angle: float) -> Path2D:
+    """Straight motion at constant speed over `length` px at `angle` rad, (PATH_POINTS, 2); its mean is (0, 0)."""
     if length < 0:
         raise ValueError(f"length must be at least 0 px, got {length}")
     t = np.linspace(-0.5, 0.5, PATH_POINTS)[:, None] * length
-    return path_kernel(t * np.array([[math.cos(angle), math.sin(angle)]]))
+    return np.asarray(t * np.array([[math.cos(angle), math.sin(angle)]]))
+
+
+def linear_kernel(length: float, angle: float) -> Kernel:
+    """Uniform straight motion over `length` px at `angle` rad (0: along x, counted towards +y, downwards)."""
+    return path_kernel(linear_path(length, angle))
 
 
 def disk_kernel(radius: float) -> Kernel:

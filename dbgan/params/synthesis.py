@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dbgan.params.base import Model, Name, Positive
+from dbgan.params.blur import AverageParams, Camera, KernelParams
 
 
 class SynthesizeParams(Model):
@@ -15,6 +16,12 @@ class SynthesizeParams(Model):
     sharp: list[Name] = Field(min_length=1)
     model: Literal["bgan", "average", "kernel"] = "bgan"
     generator: str = Field("", description="bgan only: the name under `bgan` in params")
+    kernel: KernelParams = Field(default_factory=KernelParams, description="model kernel: Eq. 3")
+    average: AverageParams = Field(default_factory=AverageParams, description="model average: Eqs. 2 and 4")
+    camera: Camera = Field(
+        "none",
+        description="after any blur: none, default (RSBlur's constants), a file of `dbgan calibrate`, or constants",
+    )
     variants: int = Field(1, ge=1, le=1000, description="blurry versions of each sharp frame")
     seed: int = 0
     image: Literal["png", "jpg"] = "png"

@@ -10,8 +10,10 @@ import pickle
 import numpy as np
 import pytest
 
-from dbgan.blur import Blur, KernelBlur, Record, Sensor, apply_kernel
+from dbgan.blur import Blur, KernelBlur, Record, apply_kernel
 from dbgan.blur.kernel_blur import KINDS, blur_again, kernel_of
+from dbgan.blur.varying import node_positions
+from dbgan.params.blur import KernelParams
 
 
 def picture() -> np.ndarray:
@@ -23,9 +25,9 @@ def only(kind: str, **settings: object) -> KernelBlur:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("sensor", [None, Sensor(mosaic="GRBG", jpeg_quality=90, saturation=1.0)])
-def test_the_record_makes_the_image_again_after_a_trip_through_json(kind: str, sensor: Sensor | None) -> None:
-    blurry, record = only(kind, sensor=sensor)(picture(), seed=1, key="SEQ/000001", variant=2)
+@pytest.mark.parametrize("grid", [1, 3])
+def test_the_record_makes_the_image_again_after_a_trip_through_json(kind: str, grid: int) -> None:
+    blurry, record = only(kind, grid=grid)(picture(), seed=1, key="SEQ/000001", variant=2)
 
     again = blur_again(picture(), json.loads(json.dumps(record.parameters)))
 
@@ -78,7 +80,7 @@ def test_draws_stay_in_their_ranges_and_kinds_come_by_weight() -> None:
 
 
 def test_the_description_is_json_and_changes_with_every_setting() -> None:
-    settings = [KernelBlur(), KernelBlur(length=(4.0, 31.0)), KernelBlur(response="gamma"), KernelBlur(sensor=Sensor())]
+    settings = [KernelBlur(), KernelBlur(length=(4.0, 31.0)), KernelBlur(response="gamma"), KernelBlur(grid=2)]
 
     texts = {json.dumps(blur.describe(), sort_keys=True) for blur in settings}
 
@@ -92,7 +94,8 @@ def test_the_description_is_json_and_changes_with_every_setting() -> None:
         ({"weights": {"disk": 0.0}}, "not all 0"),
         ({"length": (9.0, 5.0)}, r"length is a range .* found \(9.0, 5.0\)"),
         ({"radius": (0.0, 5.0)}, "start above 0"),
-        ({"sensor": Sensor(response="gamma")}, "'gamma' is not the blur's 'srgb'"),
+        ({"grid": 0}, "grid is at least 1"),
+        ({"tilt": (0.0, 1.0)}, "tilt ends below 1"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(wrong: dict[str, object], message: str) -> None:
@@ -108,10 +111,60 @@ def test_bytes_are_those_of_this_revision() -> None:
         "noise_sigma": 0.02,
         "noise_seed": 11,
         "response": "stored",
-        "sensor": {},
+        "grid": 1,
     }
 
     digest = hashlib.sha256(blur_again(picture(), parameters).tobytes()).hexdigest()
 
-    assert KernelBlur.revision == 1
+    assert KernelBlur.revision == 2
     assert digest == "18a9630afaaf053e647fe42782e93b89f3886680b7b007ae5a84a832eebda6a3"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_grid_that_nothing_varies_over_is_the_uniform_blur(kind: str) -> None:
+    still = {"noise": (0.0, 0.0), "roll": (0.0, 0.0), "tilt": (0.0, 0.0)}
+
+    uniform, _ = only(kind, **still)(picture(), seed=1, key="a/b", variant=0)
+    varying, record = only(kind, grid=4, **still)(picture(), seed=1, key="a/b", variant=0)
+
+    assert record.parameters["grid"] == 4
+    assert np.abs(varying.astype(int) - uniform).max() <= 1  # a sum in another order may round the other way
+    assert (varying != uniform).mean() < 1e-3
+
+
+def test_rolling_lengthens_the_paths_of_corners_and_leaves_the_centre_alone() -> None:
+    record = only("linear", grid=3, length=(8.0, 8.0), roll=(2.0, 2.0)).draw(seed=1, key="a/b", variant=0)
+    plain = {name: value for name, value in record.items() if name != "roll"}
+
+    assert np.array_equal(kernel_of(record, (0.0, 0.0)), kernel_of(plain))
+    assert _spread(kernel_of(record, (0.8, 0.6))) > 1.2 * _spread(kernel_of(plain))
+
+
+def test_a_tilted_focal_plane_changes_the_radius_from_edge_to_edge() -> None:
+    record = only("disk", grid=3, radius=(4.0, 4.0), tilt=(0.5, 0.5)).draw(seed=1, key="a/b", variant=0)
+    x, y = math.cos(record["tilt_angle"]), math.sin(record["tilt_angle"])
+
+    spreads = [_spread(kernel_of(record, place)) for place in ((-x, -y), (0.0, 0.0), (x, y))]
+
+    # The variance of a disk of radius r is r^2 / 4 along each axis, that of the pixels it is sampled by 1 / 12.
+    assert spreads == pytest.approx([radius**2 / 2 + 1 / 6 for radius in (2.0, 4.0, 6.0)], rel=0.03)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kernels_of_every_node_are_centred(kind: str) -> None:
+    record = only(kind, grid=3).draw(seed=1, key="a/b", variant=0)
+    for x, y in node_positions(3, 48, 64).reshape(-1, 2):
+        kernel = kernel_of(record, (x, y))
+        down, along = np.mgrid[: kernel.shape[0], : kernel.shape[1]] - kernel.shape[0] // 2
+
+        assert kernel.sum() == pytest.approx(1.0, abs=1e-12)
+        assert [(kernel * along).sum(), (kernel * down).sum()] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def _spread(kernel: np.ndarray) -> float:
+    y, x = np.mgrid[: kernel.shape[0], : kernel.shape[1]] - kernel.shape[0] // 2
+    return float((kernel * (x**2 + y**2)).sum())
+
+
+def test_the_defaults_of_params_are_those_of_the_model() -> None:
+    assert KernelBlur(**KernelParams().model_dump()) == KernelBlur()
