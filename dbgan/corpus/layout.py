@@ -111,12 +111,17 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one shard is made of: ids, paths and seeds, no pixels. `builder` knows what `items` mean."""
+    """What one shard is made of: ids, paths and seeds, no pixels. `builder` knows what `items` mean.
+
+    Plans of one `group` read the same inputs: a worker that builds them after each other reads these once. It changes no
+    byte; empty: a group of its own.
+    """
 
     shard: str
     sequence: str
     recipe: str
-    items: tuple[Any, ...] = field(repr=False)
+    items: tuple[Any, ...] = field(repr=False, default=())
+    group: str = field(repr=False, compare=False, default="")
 
 
 @dataclass(frozen=True, slots=True)

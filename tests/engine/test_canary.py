@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from dbgan import engine, engine_canary, files
+from dbgan import files
 from dbgan.corpus import receipts
-from dbgan.engine import build_corpus
+from dbgan.corpus.layout import Plan
+from dbgan.engine import build as engine_build
+from dbgan.engine import build_corpus, canary
 from dbgan.errors import DbganError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
 
 
 def _change_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "code_digest", lambda *modules: "0" * 64)
+    monkeypatch.setattr(engine_build, "code_digest", lambda *modules: "0" * 64)
 
 
 def test_a_code_change_with_equal_bytes_keeps_the_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +52,7 @@ def test_a_code_change_of_measures_alone_fails_too(tmp_path: Path, monkeypatch: 
     _change_code(monkeypatch)
     original = TinyBuilder._build
 
-    def measured(self: TinyBuilder, shard: engine.Plan) -> object:
+    def measured(self: TinyBuilder, shard: Plan) -> object:
         for made in original(self, shard):
             yield replace(made, columns={**made.columns, "blur_contrast": 0.5})
 
@@ -76,4 +78,4 @@ def test_the_canary_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mo
     _change_code(monkeypatch)
     build_corpus(out, HEADER, TinyBuilder(), plans())
     assert list((files.state_dir() / "canary").iterdir()) == []
-    assert engine_canary.choose(out.resolve(), plans(), receipts.finished(out), "0" * 64) is None
+    assert canary.choose(out.resolve(), plans(), receipts.finished(out), "0" * 64) is None

@@ -15,7 +15,7 @@ import pytest
 
 from dbgan.corpus import receipts
 from dbgan.engine import build_corpus
-from dbgan.engine_ray import slots
+from dbgan.engine.actors import slots
 from dbgan.errors import DbganError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
 

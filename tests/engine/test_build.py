@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dbgan import engine
 from dbgan.corpus import receipts
 from dbgan.engine import build_corpus
+from dbgan.engine.lock import locked
 from dbgan.errors import DbganError, MissingPackageError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plan, plans
 
@@ -200,7 +200,7 @@ def test_killed_between_a_new_tar_and_its_receipt_the_old_receipt_is_not_believe
 
 def _hold(out: Path, state: str, ready: object, release: object) -> None:
     os.environ["DBGAN_STATE"] = state
-    with engine._locked(out, "tiny"):
+    with locked(out, "tiny"):
         ready.set()
         release.wait(30)
 

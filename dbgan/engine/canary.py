@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from dbgan import files
 from dbgan.corpus import receipts, tables
 from dbgan.corpus.layout import Finished, Plan, Receipt
+from dbgan.engine.watch import Watch
 from dbgan.errors import DbganError
 from dbgan.recipe import digest
 
 if TYPE_CHECKING:
-    from dbgan.engine import Builder, Pool
+    from dbgan.engine.worker import Builder, Pool
 
 # The code that made the shards. Receipts in `.receipts/` name it; for folded tables `.dbgan/` does. Where neither says
 # that a kept shard was made (or proved) by the code of today, one shard is built again and compared.
@@ -37,7 +38,7 @@ def prove(pool: Pool, plan: Plan, kept: Finished, builder: Builder, out: Path) -
     folder = files.state_dir().resolve() / "canary" / digest(str(out))[:16]
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        made, failed = pool.run(folder, [plan], lambda shard: None)
+        made, failed = pool.run(folder, [plan], Watch())
         again = None if failed else receipts.load(folder, made[plan.shard])
     finally:
         shutil.rmtree(folder, ignore_errors=True)

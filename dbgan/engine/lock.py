@@ -1,0 +1,76 @@
+"""One build per folder: its lock, the workers that a killed build left, and folders that hold something else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbgan import files
+from dbgan.corpus import receipts, tables
+from dbgan.errors import DbganError
+from dbgan.recipe import digest
+
+ORPHANS_S = 60.0
+"""How long a build waits for workers of a killed one to end."""
+
+
+def claim(out: Path) -> None:
+    """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed."""
+    files.refuse_file(out)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / tables.CORPUS).exists() and not (out / receipts.FOLDER).exists():
+        found = sorted(path.name for path in out.iterdir())
+        if found:
+            raise DbganError(
+                f"{out}: expected an empty folder or a corpus, found other files ({', '.join(found[:3])}).\n"
+                "Next: choose another folder, or move these files away: tars that no plan names are removed."
+            )
+        (out / receipts.FOLDER).mkdir()
+    files.remove_partials(out)
+    files.remove_partials(out / receipts.FOLDER)
+
+
+@contextlib.contextmanager
+def locked(out: Path, name: str) -> Iterator[Path]:
+    """Hold the lock of `out`. Yields the file that workers lock while they may still write into it."""
+    folder = files.state_dir().resolve() / "locks"
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock, orphans = (folder / f"{digest(str(out))[:16]}.{what}" for what in ("lock", "workers"))
+    with lock.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            holder = handle.read().strip() or "an unknown process"
+            raise DbganError(
+                f"{out}: {holder} is building this corpus ({name}) right now.\n"
+                f"Next: wait for it to end, or stop it and run the same command again."
+            ) from None
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} ({' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]})")
+        handle.flush()
+        _await_orphans(orphans, out)
+        yield orphans
+
+
+def _await_orphans(orphans: Path, out: Path) -> None:
+    """Wait until no worker of a killed build is left: it could still rename a tar of an older recipe into place."""
+    deadline = time.monotonic() + ORPHANS_S
+    with orphans.open("a") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise DbganError(
+                        f"{out}: workers of an earlier, killed build still run after {ORPHANS_S:.0f} s.\n"
+                        "Next: stop them (`ray stop`) and run the same command again."
+                    ) from None
+                time.sleep(0.1)

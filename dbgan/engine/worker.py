@@ -1,0 +1,190 @@
+"""One opened builder that writes shards: what runs in this process, or inside a Ray actor."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dbgan.corpus.header import Header
+from dbgan.corpus.layout import EncodedSample, Finished, Plan, Reject
+from dbgan.corpus.write import write_shard
+from dbgan.errors import DbganError, StorageError
+
+if TYPE_CHECKING:
+    from dbgan.engine.watch import Watch
+
+ATTEMPTS = 3
+"""A plan that raised, or whose worker died, this often is failed."""
+
+Build = Callable[[Plan], Iterable[EncodedSample | Reject]]
+"""Makes a plan's samples, sorted by key. A generator may return step -> seconds it was busy (`overlap.overlapped`)."""
+
+
+class Builder(Protocol):
+    """What turns a plan into samples. Picklable; holds settings and paths, never open files or weights."""
+
+    @property
+    def name(self) -> str:
+        """Part of every recipe, such as "ingest"."""
+
+    @property
+    def revision(self) -> int:
+        """The REVISION integer, raised by hand when the builder's bytes change."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules and packages whose code decides the bytes; see `recipe.code_digest`."""
+
+    def open(self) -> Build:
+        """Load what is needed (weights), once per worker; returns the function that makes a shard's samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker needs beside a plan. `lock` is held (shared) by every worker process that is not the driver."""
+
+    builder: Builder
+    header: Header
+    code: str
+    threads: int
+    lock: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished shard and what it took.
+
+    Attributes:
+        finished: the shard. wall_s: seconds from start to receipt.
+        busy_s: step (`write` and those of the builder) -> seconds in which it worked; steps that overlap may sum to
+            more than `wall_s`, and a step of several threads may take more than `wall_s` alone.
+    """
+
+    finished: Finished
+    wall_s: float
+    busy_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Worker:
+    """One opened builder.
+
+    Attributes:
+        made: samples of the shard in work that were handed to its writer.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.made = 0
+        with threads(task.threads):
+            self._build = task.builder.open()
+
+    def build(self, folder: Path, plan: Plan, tick: Callable[[int], None] = lambda made: None) -> Built:
+        """Write the plan's shard and receipt into `folder`; `tick` is told how many samples are made.
+
+        The rows stay on disk: a driver that kept those of all shards would grow with the corpus. Whatever ends this,
+        also an error or Ctrl-C, the builder's own threads are joined before.
+        """
+        header, started = self._task.header, time.perf_counter()
+        busy: dict[str, float] = {}
+        with threads(self._task.threads), contextlib.closing(self._samples(plan, busy, tick)) as samples:
+            receipt = write_shard(folder, plan, header.kind, header.ext, samples, code=self._task.code)
+        return Built(receipt.summary, time.perf_counter() - started, busy)
+
+    def _samples(
+        self, plan: Plan, busy: dict[str, float], tick: Callable[[int], None]
+    ) -> Generator[EncodedSample | Reject, None, None]:
+        """The builder's samples, counted and timed."""
+        self.made, writing = 0, 0.0
+        samples = iter(self._build(plan))
+        try:
+            while True:
+                try:
+                    sample = next(samples)
+                except StopIteration as end:
+                    busy |= end.value or {}
+                    return
+                handed = time.perf_counter()
+                yield sample
+                writing += time.perf_counter() - handed
+                busy["write"] = writing
+                self.made += 1
+                tick(self.made)
+        finally:
+            close = getattr(samples, "close", None)
+            if close is not None:
+                close()
+
+
+class Pool(Protocol):
+    """Workers that build plans into a folder. Returns what is finished and last errors, by shard."""
+
+    def run(self, folder: Path, plans: Sequence[Plan], watch: Watch) -> tuple[dict[str, Finished], dict[str, str]]:
+        """Build every plan, up to `ATTEMPTS` times, and tell `watch`.
+
+        A full disk or a folder that may not be written (`StorageError`) ends it at once: no other plan fares better.
+        """
+
+
+class SerialPool:
+    """Builds in this process, one plan after the other."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._worker: Worker | None = None
+
+    def run(self, folder: Path, plans: Sequence[Plan], watch: Watch) -> tuple[dict[str, Finished], dict[str, str]]:
+        """See `Pool.run`."""
+        made: dict[str, Finished] = {}
+        failed: dict[str, str] = {}
+        for plan in plans:
+            if self._worker is None:
+                self._worker = Worker(self._task)
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    built = self._worker.build(folder, plan, functools.partial(watch.works, 0, plan))
+                    made[plan.shard] = built.finished
+                    watch.ended(0, plan, built)
+                    break
+                except StorageError:
+                    raise
+                except Exception as error:
+                    if attempt == ATTEMPTS:
+                        failed[plan.shard] = describe(error)
+                        watch.ended(0, plan, None)
+                    else:
+                        watch.again()
+        return made, failed
+
+
+def describe(error: BaseException) -> str:
+    """An error in a line: its type, its text, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = str(error).strip() or "no message"
+    return text if isinstance(error, DbganError) else f"{type(error).__name__}: {text}{where}"
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Numerics must not depend on how many cores a machine has; what was set before is set again after."""
+    torch: Any = sys.modules.get("torch")
+    cv2: Any = sys.modules.get("cv2")
+    before = (torch.get_num_threads() if torch else 0, cv2.getNumThreads() if cv2 else 0)
+    if torch:
+        torch.set_num_threads(count)
+    if cv2:
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before[0])
+        if cv2:
+            cv2.setNumThreads(before[1])
