@@ -86,6 +86,9 @@ class BganParams(Model):
     phase_synthetic: ScheduleParams
     phase_real: ScheduleParams
     discriminator_lr: Rate = 1e-4
+    pool: int = Field(
+        0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
+    )
 
 
 class AdversarialParams(Model):
@@ -99,6 +102,15 @@ class AdversarialParams(Model):
     schedule: ScheduleParams
     discriminator_lr: Rate = 1e-4
     warmup: WarmupParams = WarmupParams(max_steps=0)
+    pool: int = Field(
+        0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _pool_needs_means(self) -> AdversarialParams:
+        if self.pool and self.loss == "classical":
+            raise ValueError("pool holds logits for the means of the relativistic loss; the classical loss has none")
+        return self
 
 
 class FinetuneParams(AdversarialParams):

@@ -149,8 +149,9 @@ class BganTask:
             training=training,
             numerics=numerics,
             memory=self.memory,
+            pool=params.pool,
         )
-        self.modules: dict[str, nn.Module] = {**self._learner.modules, "discriminator": self._critic.network}
+        self.modules: dict[str, nn.Module] = {**self._learner.modules, **self._critic.modules}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "generator": self._learner.optimizer,
             "discriminator": self._critic.optimizer,

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from dbgan.params import ScheduleParams, TrainingParams, WarmupParams
+from dbgan.train.losses import Past
 from dbgan.train.numerics import Numerics
 from dbgan.train.optimise import adam, frozen, update
+from dbgan.train.pool import LogitPool
 
-LogitLoss = Callable[[Tensor, Tensor], Tensor]
-"""(real_logits, fake_logits) -> scalar."""
+LogitLoss = Callable[..., Tensor]
+"""(real_logits, fake_logits) -> scalar; the relativistic pair takes `past` as well (`dbgan.train.losses.Past`)."""
 
 SMOOTHING = 0.9
 """Decay of the smoothed accuracy: about the last ten steps."""
@@ -28,6 +30,7 @@ class Critic:
         warmup: how long D trains alone.
         memory: the task's numbers that outlive a step; `accuracy` and `warmup_steps` are kept in it.
         lr: D's rate where G's is `schedule.lr`; annealed in the same proportion.
+        pool: past predictions of each kind that join the batch in E[.] of the relativistic losses; 0: none.
     """
 
     def __init__(
@@ -41,14 +44,22 @@ class Critic:
         training: TrainingParams,
         numerics: Numerics,
         memory: dict[str, float],
+        pool: int = 0,
     ) -> None:
         self.network = numerics.place(network)
+        self._pool = LogitPool(pool).to(numerics.device) if pool else None
         self.optimizer = adam(self.network, training)
         self._generator_loss, self._discriminator_loss = generator_loss, discriminator_loss
         self._warmup, self._lr, self._clip = warmup, lr, training.clip_gradient
         self._numerics, self._memory, self._team = numerics, memory, numerics.team
         memory.setdefault("accuracy", 0.5)
         memory.setdefault("warmup_steps", -1.0 if warmup.max_steps else 0.0)
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """What a checkpoint holds: `discriminator`, and `pool` where there is one."""
+        kept: dict[str, nn.Module] = {"discriminator": self.network}
+        return kept if self._pool is None else {**kept, "pool": self._pool}
 
     @property
     def warmup_steps(self) -> int:
@@ -70,10 +81,12 @@ class Critic:
             real_logits, fake_logits = self.network(real).float(), self.network(fake.detach()).float()
         real_logits, fake_logits = self._team.gather(real_logits), self._team.gather(fake_logits)
         terms = {
-            "loss": self._discriminator_loss(real_logits, fake_logits),
+            "loss": self._discriminator_loss(real_logits, fake_logits, **self._past()),
             "accuracy": relativistic_accuracy(real_logits, fake_logits),
         }
         values = update(self.network, self.optimizer, terms, lr=lr, clip=self._clip, team=self._team)
+        if self._pool is not None:
+            self._pool.push(real_logits, fake_logits)
         self._memory["accuracy"] = SMOOTHING * self._memory["accuracy"] + (1 - SMOOTHING) * values["accuracy"]
         return {"d_loss": values["loss"], "d_accuracy": values["accuracy"]}
 
@@ -91,7 +104,11 @@ class Critic:
             with torch.no_grad():
                 real_logits = self.network(real)
             fake_logits = self.network(fake)
-        return self._generator_loss(self._team.gather(real_logits.float()), self._team.gather(fake_logits.float()))
+        real_logits, fake_logits = self._team.gather(real_logits.float()), self._team.gather(fake_logits.float())
+        return self._generator_loss(real_logits, fake_logits, **self._past())
+
+    def _past(self) -> dict[str, Past]:
+        return {} if self._pool is None else {"past": self._pool.past()}
 
 
 @torch.no_grad()

@@ -202,8 +202,9 @@ class DbganTask:
             training=training,
             numerics=numerics,
             memory=self.memory,
+            pool=params.pool,
         )
-        self.modules["discriminator"] = self._critic.network
+        self.modules |= self._critic.modules
         self.optimizers["discriminator"] = self._critic.optimizer
 
     @property

@@ -17,13 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Past = tuple[Tensor, Tensor]
+"""(real, fake) logits (P,) of earlier batches that join E[.]; they hold no gradient. See `dbgan.train.pool`."""
 
-def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+
+def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, past: Past | None = None) -> Tensor:
     """BCE(C(real) - E[C(fake)], 1) + BCE(C(fake) - E[C(real)], 0); 2 ln 2 when D cannot tell.
 
     Args:
         real_logits: (N, 1) or (N,) float.
         fake_logits: (M, 1) or (M,) float, of detached fakes.
+        past: logits that join those of the batch in E[.]; None: the batch alone.
 
     Returns:
         Scalar float32.
@@ -32,16 +36,18 @@ def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) ->
         ValueError: logits of another shape, or none.
     """
     real, fake = _flat(real_logits, "real"), _flat(fake_logits, "fake")
-    return _says_real(real - fake.mean()) + _says_fake(fake - real.mean())
+    real_mean, fake_mean = _means(real, fake, past)
+    return _says_real(real - fake_mean) + _says_fake(fake - real_mean)
 
 
-def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor, past: Past | None = None) -> Tensor:
     """BCE(C(real) - E[C(fake)], 0) + BCE(C(fake) - E[C(real)], 1): falls as fakes fool D.
 
     Arguments, result and errors as in `relativistic_discriminator_loss`; the real logits may be detached.
     """
     real, fake = _flat(real_logits, "real"), _flat(fake_logits, "fake")
-    return _says_fake(real - fake.mean()) + _says_real(fake - real.mean())
+    real_mean, fake_mean = _means(real, fake, past)
+    return _says_fake(real - fake_mean) + _says_real(fake - real_mean)
 
 
 def classical_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -91,6 +97,13 @@ def perceptual(features: nn.Module, output: Tensor, target: Tensor) -> Tensor:
     with torch.no_grad():
         wanted = features(target)
     return content(features(output), wanted, "l1")
+
+
+def _means(real: Tensor, fake: Tensor, past: Past | None) -> tuple[Tensor, Tensor]:
+    """E[C(real)] and E[C(fake)], over the batch and the pool."""
+    if past is None:
+        return real.mean(), fake.mean()
+    return torch.cat((real, past[0].to(real))).mean(), torch.cat((fake, past[1].to(fake))).mean()
 
 
 def _says_real(logits: Tensor) -> Tensor:
