@@ -143,7 +143,9 @@ def corpus_show(
         Path | None, typer.Option(help="folder for the sample's pictures; none are written without it")
     ] = None,
 ) -> None:
-    """The metadata of one sample, and its pictures as PNG files."""
+    """The metadata and measures of one sample, and its pictures as PNG files."""
+    from dbgan.corpus import rows
+    from dbgan.corpus.columns import measure_columns
     from dbgan.files import write_bytes
     from dbgan.image.codec import encode
 
@@ -152,7 +154,9 @@ def corpus_show(
         raise DbganError(f"{corpus}: no sample {key!r} among its {len(whole)}.\nNext: dbgan corpus ls {corpus}")
     found = whole[key]
     shapes = {name: f"{image.shape[1]}x{image.shape[0]}" for name, image in found.images.items()}
-    print_facts({**shapes, **found.meta})
+    row = next(rows.between(corpus, key, key), {})
+    measures = {name: row[name] for name in measure_columns(whole.kind) if row.get(name) is not None}
+    print_facts({**shapes, **found.meta, **measures, "warnings": row.get("warnings", "")})
     if out is not None:
         for name, image in found.images.items():
             target = out / f"{key.replace('/', '-')}-{name}.png"

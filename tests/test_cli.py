@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -214,6 +215,15 @@ def test_show_writes_the_pictures_pixel_by_pixel(corpus: Path, gopro: Path, tmp_
         shown = np.asarray(Image.open(tmp_path / "shown" / f"GOPR0001_07_00-000002-{half}.png"))
         given = np.asarray(Image.open(gopro / "GOPR0001_07_00" / half / "000002.png"))
         np.testing.assert_array_equal(shown, given)
+
+
+def test_show_prints_the_measures_of_the_manifest(corpus: Path) -> None:
+    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000002")
+    row = pq.read_table(corpus / "manifest.parquet").to_pylist()[1]
+    assert row["key"] == "GOPR0001_07_00/000002"
+    said = dict(line.split(None, 1) for line in done.stdout.splitlines() if len(line.split(None, 1)) == 2)
+    for name in ("blur_laplacian", "sharp_noise_sigma", "pair_psnr"):
+        assert float(said[name]) == row[name]
 
 
 def test_show_of_an_unknown_key_fails_without_a_traceback(corpus: Path) -> None:

@@ -28,6 +28,26 @@ def batches(corpus: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         raise CorpusError(f"{where}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
 
 
+def groups(corpus: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Row groups of the manifest, their contents validated (damage that decodes: text that is no UTF-8, lists that
+    overlap); memory holds one.
+
+    Raises:
+        CorpusError: the manifest is missing or damaged.
+    """
+    where = corpus / MANIFEST
+    try:
+        # Not mapped: each page that was read would count as ours.
+        with pa.OSFile(str(where)) as source, pq.ParquetFile(source) as file:
+            for number in range(file.num_row_groups):
+                table = file.read_row_group(number, columns=None if columns is None else list(columns))
+                table.validate(full=True)
+                yield table
+    except (pa.ArrowException, OSError) as error:
+        what = " ".join(str(error).split())
+        raise CorpusError(f"{where}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
+
+
 def rows(corpus: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Manifest rows as dictionaries of `columns`, sorted by key; memory holds one batch."""
     return (row for batch in batches(corpus, columns) for row in batch.to_pylist())

@@ -190,6 +190,18 @@ def unfolded(corpus: Path, shard: Finished) -> Receipt:
     )
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """Names and types of the columns of the table in `path`. Raises `CorpusError` as `read_parquet` does."""
+    if not path.is_file():
+        raise CorpusError(f"{path}: is missing.\nNext: `dvc pull`, or build it again (`dvc repro`).")
+    try:
+        with pa.OSFile(str(path)) as source:
+            return pq.read_schema(source)
+    except (pa.ArrowException, OSError) as error:
+        what = " ".join(str(error).split())
+        raise CorpusError(f"{path}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
+
+
 def read_parquet(path: Path, columns: Sequence[str] | None = None, categories: Sequence[str] = ()) -> pa.Table:
     """The table in `path`; `categories` are columns read as dictionaries, for few values in many rows.
 

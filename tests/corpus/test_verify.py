@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from dbgan.corpus import Corpus, croissant
 from dbgan.corpus.layout import EncodedSample, Plan, Reject
 from dbgan.corpus.tables import finish, manifest_schema
 from dbgan.corpus.verify import Problem, verify
+from dbgan.corpus.verify_manifest import by_shard, outline
 from dbgan.corpus.write import write_shard
 from dbgan.engine import build_corpus
 from tests.corpus.test_privacy import chunk
@@ -246,3 +248,33 @@ def test_a_half_built_corpus_says_so(tmp_path: Path) -> None:
     assert "It is half built" in whats(tmp_path)
     build_corpus(tmp_path, HEADER, TinyBuilder(), [shard])
     assert found(tmp_path) == []
+
+
+def test_a_manifest_is_read_by_row_group_and_its_shards_come_whole(tmp_path: Path) -> None:
+    schema = manifest_schema("paired", False)
+    values: dict[pa.DataType, object] = {pa.string(): "", pa.bool_(): False, pa.binary(32): bytes(32)}
+    shards = {number: f"s-v{number % 3}-{number // 20:03d}" for number in range(100)}  # of three variants, interleaved
+    rows = [
+        {field.name: values.get(field.type, 0) for field in schema}
+        | {"key": f"s/{number:03d}", "sequence": "s", "frame": f"{number:03d}", "shard": shard}
+        for number, shard in shards.items()
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "manifest.parquet", row_group_size=7)
+    found = outline(tmp_path)
+    assert (found.samples, found.sequences, found.problems) == (Counter(shards.values()), {"s"}, [])
+    parts = dict(by_shard(tmp_path, found.samples))
+    expected = {shard: [f"s/{n:03d}" for n, of in shards.items() if of == shard] for shard in shards.values()}
+    assert {shard: part.column("key").to_pylist() for shard, part in parts.items()} == expected
+
+
+def test_a_manifest_damaged_where_only_rows_are_read_is_a_problem_and_no_exception(corpus: Path) -> None:
+    path = corpus / "manifest.parquet"
+    at = pq.ParquetFile(path).metadata.row_group(0)
+    place = next(at.column(i) for i in range(at.num_columns) if at.column(i).path_in_schema == "blur_pixels_sha256")
+    data = bytearray(path.read_bytes())
+    start = place.dictionary_page_offset or place.data_page_offset
+    data[start : start + place.total_compressed_size] = b"\xff" * place.total_compressed_size
+    path.write_bytes(bytes(data))
+    croissant.write(corpus, HEADER)
+    assert next(where for where, _ in found(corpus)) == corpus.name
+    assert "manifest.parquet: cannot be read" in whats(corpus)
