@@ -1,0 +1,142 @@
+"""Which consecutive frames of a sequence make one blurry picture, and frames put between them against ghosts."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+
+class Interpolator(Protocol):
+    """Makes frames between two. A plug-in: give an object of your own to `AverageBlur`. Picklable."""
+
+    @property
+    def name(self) -> str:
+        """Names it in records and recipes."""
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able settings that determine its output; part of the recipe. A network gives its weights' digest."""
+
+    def __call__(self, first: Frame, second: Frame, times: Sequence[float]) -> list[Frame]:
+        """Frames at `times` between two.
+
+        Args:
+            first, second: HWC uint8 RGB of one size, at times 0 and 1.
+            times: each inside (0, 1), ascending.
+
+        Returns:
+            One frame per time, as `first`.
+        """
+
+
+class FlowInterpolator:
+    """Linear motion along DIS optical flow (Kroeger et al., ECCV 2016), from both frames.
+
+    Flow at time t is put together from the flows F01 and F10 between the two frames as by Jiang et al. (CVPR 2018,
+    eq. 4); both frames are warped to t and mixed by how near in time they are. It follows motion that is smooth over
+    the frame; at the edges of what moves, and where the flow fails, it fades from one frame to the other.
+    """
+
+    name: ClassVar[str] = "dis"
+
+    def describe(self) -> dict[str, Any]:
+        """No settings."""
+        return {}
+
+    def __call__(self, first: Frame, second: Frame, times: Sequence[float]) -> list[Frame]:
+        """See `Interpolator`."""
+        there, back = _flow(first, second), _flow(second, first)
+        made = []
+        for t in times:
+            to_first = -(1 - t) * t * there + t * t * back
+            to_second = (1 - t) * (1 - t) * there - t * (1 - t) * back
+            early, late = _warped(first, to_first), _warped(second, to_second)
+            made.append(np.floor((1 - t) * early + t * late + 0.5).astype(np.uint8))
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FlowInterpolator)
+
+    def __hash__(self) -> int:
+        return hash(FlowInterpolator)
+
+
+def windows(frames: Iterable[str], before: int, after: int, stride: int = 1) -> dict[str, tuple[str, ...]]:
+    """Every complete window of consecutive frames of one sequence: name of its sharp frame -> names in order of time.
+
+    Frames are consecutive where the numbers at the end of their names are; a gap in the numbers starts a new run, so
+    no window spans it. Within a run windows begin at every `stride`-th frame from its first.
+
+    Args:
+        frames: names of one sequence, in any order, such as 000123 or clip-000123.
+        before, after: frames needed on both sides of the sharp one.
+        stride: frames from one window to the next.
+
+    Raises:
+        ValueError: a name without a number at its end, two names of one number, or no complete window.
+    """
+    numbers: dict[int, str] = {}
+    for name in frames:
+        found = re.search(r"(\d+)$", name)
+        if found is None:
+            raise ValueError(f"frame {name!r} has no number at its end, so its neighbours in time are not known")
+        if numbers.setdefault(int(found[1]), name) != name:
+            raise ValueError(f"frames {numbers[int(found[1])]!r} and {name!r} have one number")
+    length = before + 1 + after
+    made: dict[str, tuple[str, ...]] = {}
+    for run in _runs(sorted(numbers)):
+        for start in range(0, len(run) - length + 1, stride):
+            window = tuple(numbers[n] for n in run[start : start + length])
+            made[window[before]] = window
+    if not made:
+        longest = max((len(run) for run in _runs(sorted(numbers))), default=0)
+        raise ValueError(f"a window is {length} consecutive frames, found at most {longest} in a row")
+    return made
+
+
+def fill(frames: Sequence[Frame], factor: int, interpolator: Interpolator) -> list[Frame]:
+    """The frames with `factor` - 1 new ones between each two: ((len - 1) factor + 1) in all."""
+    times = [step / factor for step in range(1, factor)]
+    filled = [frames[0]]
+    for first, second in itertools.pairwise(frames):
+        filled += [*(interpolator(first, second, times) if times else ()), second]
+    return filled
+
+
+def _runs(numbers: Sequence[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if not runs or number != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(number)
+    return runs
+
+
+def _flow(first: Frame, second: Frame) -> NDArray[np.float32]:
+    """Where each pixel of `first` is in `second`: (H, W, 2) float32, dx, dy in px."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # Propagation runs in as many stripes as OpenCV has threads, so it would make pictures depend on their number.
+    dis.setUseSpatialPropagation(False)
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
+    return np.asarray(dis.calc(grey[0], grey[1], None), np.float32)
+
+
+def _warped(frame: Frame, flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`frame` read at each pixel's place plus `flow`, bilinearly; borders mirrored."""
+    height, width = frame.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    read = cv2.remap(
+        frame.astype(np.float32),
+        x + flow[..., 0],
+        y + flow[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(read, np.float32)
