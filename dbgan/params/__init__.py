@@ -2,6 +2,7 @@
 
 from dbgan.params.base import Model
 from dbgan.params.explain import validated
+from dbgan.params.networks import DiscriminatorParams, GeneratorParams, NafnetParams, PerceptualParams
 from dbgan.params.project import Params, load
 from dbgan.params.sources import CurateParams, IngestParams, Limits, SampleParams, SourceParams
 from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams

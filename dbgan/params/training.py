@@ -1,4 +1,4 @@
-"""Parameters of networks and of training: BGAN (section 3.2) and DBGAN (section 3.3)."""
+"""Parameters of training: BGAN (section 3.2) and DBGAN (section 3.3)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BganParams(Model):
     sharp: list[Name] = Field(min_length=1, description="train sources whose sharp frames are blurred")
     synthetic: list[Name] = Field(min_length=1, description="sources whose blur D sees as real in the first phase")
     real: list[Name] = Field(min_length=1, description="sources of real captures, added in the second phase")
-    generator: GeneratorParams = GeneratorParams(blocks=9)
+    generator: Annotated[GeneratorParams, AfterValidator(blurs)] = GeneratorParams(blocks=9)
     discriminator: DiscriminatorParams = DiscriminatorParams()
     perceptual: PerceptualParams = PerceptualParams()
     training: TrainingParams = TrainingParams()
@@ -133,7 +133,7 @@ class DbganCommon(Model):
     """What all DBGAN variants share."""
 
     pairs: list[Name] = Field(min_length=1, description="paired train sources")
-    generator: GeneratorParams = GeneratorParams()
+    generator: Annotated[GeneratorParams, AfterValidator(restores)] = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     perceptual: PerceptualParams = PerceptualParams()
     training: TrainingParams = TrainingParams()

@@ -102,9 +102,14 @@ def _differs(stage: str, setting: str, ours: str, paper: str) -> Iterator[Depart
 
 
 def network(own: GeneratorParams) -> str:
-    """`9 plain blocks of 64 channels`."""
+    """`9 plain blocks of 64 channels`, `NAFNet of 36 blocks, width 32`."""
+    clamp = "" if own.clamp else ", not clamped"
+    if own.network == "nafnet":
+        blocks = sum(own.nafnet.encoder) + own.nafnet.middle + sum(own.nafnet.decoder)
+        return f"NAFNet of {blocks} blocks, width {own.width}{clamp}"
     growth = "" if own.block == "plain" else f", growth {own.growth}"
-    return f"{own.blocks} {own.block} blocks of {own.width} channels{growth}"
+    whole = "" if own.global_residual else ", no global residual"
+    return f"{own.blocks} {own.block} blocks of {own.width} channels{growth}{whole}{clamp}"
 
 
 def _discriminator(own: DiscriminatorParams) -> str:

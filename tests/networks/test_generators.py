@@ -171,6 +171,37 @@ def test_only_eval_mode_clamps() -> None:
     assert torch.equal(network.eval()(image), image.clamp(0, 1))
 
 
+def test_clamp_can_be_left_out() -> None:
+    network = generator("dbgan", blocks=1, width=4, init="zero_last", clamp=False).eval()
+    image = torch.tensor([-0.5, 0.25, 1.5]).reshape(1, 1, 1, 3).repeat(1, 3, 1, 1)
+    assert torch.equal(network(image), image)
+
+
+@pytest.mark.parametrize("block", ["plain", "rrdb"])
+def test_without_the_global_residual_the_network_paints_the_picture(block) -> None:
+    network = generator("bgan", block=block, blocks=2, width=8, growth=4, global_residual=False)
+    held_back = generator("bgan", block=block, blocks=2, width=8, growth=4)
+    with torch.no_grad():
+        torch.testing.assert_close(call(network), reference_residual(network, PICTURE, Z))
+        torch.testing.assert_close(call(network), 10 * held_back.residual(PICTURE, Z))
+
+
+def test_zero_last_without_the_global_residual_is_refused() -> None:
+    with pytest.raises(ParamsError, match="would start black"):
+        generator("dbgan", blocks=1, width=4, init="zero_last", global_residual=False)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("kind", ["bgan", "dbgan"])
+def test_device_of_the_input_is_kept(kind, device) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    network = generator(kind, blocks=1, width=4).to(device)
+    output = call(network, PICTURE.to(device))
+    assert (output.device.type, output.shape) == (device, PICTURE.shape)
+    torch.testing.assert_close(output.cpu(), call(network.cpu()), rtol=1e-3, atol=1e-4)
+
+
 def test_weights_depend_on_the_seed_alone() -> None:
     torch.manual_seed(0)
     first = generator("bgan", blocks=1, width=4, seed=5).state_dict()
@@ -210,6 +241,7 @@ def test_autocast_adds_the_residual_in_float32() -> None:
         ({"block": "dense"}, "block: expected one of plain, rdb, rrdb, found 'dense'"),
         ({"init": "xavier"}, "init: expected one of kaiming, normal, zero_last, found 'xavier'"),
         ({"noise": "blocks"}, "only a bgan has noise"),
+        ({"blocks": 0}, "at least 1, found 0"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, named) -> None:

@@ -18,6 +18,8 @@ NETWORKS = {
     "bgan at blocks": lambda: generator("bgan", blocks=2, width=4, noise="blocks", seed=3),
     "dbgan rdb": lambda: generator("dbgan", block="rdb", blocks=1, width=4, growth=4, seed=3),
     "dbgan rrdb": lambda: generator("dbgan", block="rrdb", blocks=1, width=4, growth=4, seed=3),
+    "no global residual, no clamp": lambda: generator("dbgan", blocks=1, width=4, global_residual=False, clamp=False),
+    "nafnet": lambda: generator("dbgan", network="nafnet", width=4, encoder=(1,), decoder=(1,)),
     "discriminator": lambda: discriminator("vgg19", width=4, crop=32, seed=3),
     "spectral": lambda: discriminator("vgg128", width=4, crop=32, spectral_norm=True, seed=3),
 }
@@ -85,7 +87,7 @@ def test_every_tensor_that_does_not_fit_is_listed(tmp_path) -> None:
         (None, "expected the metadata key 'architecture'"),
         ({"architecture": "{"}, "is not JSON"),
         ({"architecture": "[]"}, "is no JSON object"),
-        ({"architecture": '{"network": "transformer"}'}, "expected a network of kind generator, discriminator"),
+        ({"architecture": '{"network": "transformer"}'}, "expected a network of kind generator, nafnet.*discriminator"),
         ({"architecture": '{"network": "generator", "kind": "bgan"}'}, "this version cannot build the network"),
     ],
 )

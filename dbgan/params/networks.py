@@ -1,0 +1,102 @@
+"""Parameters of networks: generators, discriminators, perceptual features (sections 3.1 to 3.3)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from dbgan.params.base import Model
+
+Depth = Annotated[int, Field(ge=0, le=64)]
+
+
+class NafnetParams(Model):
+    """NAFNet (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022), of `generator.width`.
+
+    The defaults are the published net for GOPRO; widths 32 and 64 are the published sizes.
+    """
+
+    encoder: list[Depth] = Field([1, 1, 1, 28], min_length=1, max_length=6, description="blocks at each scale, down")
+    middle: Depth = Field(1, description="blocks at the lowest scale")
+    decoder: list[Depth] = Field([1, 1, 1, 1], min_length=1, max_length=6, description="blocks at each scale, up")
+    pooling: int = Field(
+        192, ge=0, le=4096, description="px, 1.5 times the crop: window of attention outside training; 0: whole picture"
+    )
+
+    @model_validator(mode="after")
+    def _as_many_down_as_up(self) -> NafnetParams:
+        if len(self.encoder) != len(self.decoder):
+            raise ValueError(f"decoder has {len(self.decoder)} scales and encoder {len(self.encoder)}: make them equal")
+        return self
+
+
+RESIDUAL_ONLY = ("block", "blocks", "growth", "noise", "global_residual")
+"""Fields of `GeneratorParams` that `nafnet` does not have: its global residual is part of the published net."""
+
+
+class GeneratorParams(Model):
+    """A generator (paper section 3.1 and Fig. 2), or another network of `dbgan.networks.registry`."""
+
+    network: Literal["residual", "nafnet"] = Field(
+        "residual", description="residual: the paper's, by block; nafnet: a modern one, DBGAN only"
+    )
+    block: Literal["plain", "rdb", "rrdb"] = "plain"
+    blocks: int = Field(16, ge=1, le=64)
+    width: int = Field(64, ge=4, le=512, description="feature channels")
+    growth: int = Field(32, ge=4, le=512, description="channels a dense block adds per convolution")
+    init: Literal["kaiming", "normal", "zero_last"] = Field(
+        "kaiming", description="kaiming: scaled 0.1; normal: N(0, 0.01), the paper's; zero_last: starts as the identity"
+    )
+    noise: Literal["input", "blocks"] = Field("input", description="BGAN only: where the noise map enters")
+    global_residual: bool = Field(True, description="the network's output is added to its input (the released code)")
+    clamp: bool = Field(True, description="outputs are clamped to [0, 1] outside training")
+    nafnet: NafnetParams = NafnetParams()
+
+    @model_validator(mode="after")
+    def _only_what_the_network_has(self) -> GeneratorParams:
+        foreign = ("nafnet",) if self.network == "residual" else RESIDUAL_ONLY
+        # Compared with the defaults and not by what was given: parameters that were written out whole read back.
+        idle = [name for name in foreign if getattr(self, name) != type(self).model_fields[name].default]
+        if idle:
+            raise ValueError(f"{', '.join(idle)}: no effect with network {self.network}; leave it out")
+        if self.init == "zero_last" and not self.global_residual:
+            raise ValueError("init zero_last starts at the input, which needs global_residual")
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """What `dbgan.networks.generator` takes besides kind and seed: the fields of the chosen network alone."""
+        own = self.model_dump(exclude={"nafnet"})
+        if self.network == "residual":
+            return own
+        return {k: v for k, v in own.items() if k not in RESIDUAL_ONLY} | self.nafnet.model_dump()
+
+
+def blurs(own: GeneratorParams) -> GeneratorParams:
+    """`own`, if it can be a BGAN's; a ValueError for pydantic otherwise."""
+    if own.network == "nafnet":
+        raise ValueError("network nafnet takes no noise z: it restores (dbgan.common.generator) and cannot blur")
+    return own
+
+
+def restores(own: GeneratorParams) -> GeneratorParams:
+    """`own`, if it can be a DBGAN's; a ValueError for pydantic otherwise."""
+    if own.noise != "input":
+        raise ValueError(f"noise {own.noise}: a network that restores has none; leave it out")
+    return own
+
+
+class DiscriminatorParams(Model):
+    """A discriminator on crops of `crop` px."""
+
+    kind: Literal["vgg128", "vgg19"] = "vgg128"
+    width: int = Field(64, ge=4, le=512, description="channels of the first convolution")
+    spectral_norm: bool = False
+
+
+class PerceptualParams(Model):
+    """VGG19 `features[:35]` (conv5_4 before ReLU), L1 on features."""
+
+    weights: str = Field("imagenet", description="`imagenet`, `random`, or the path of a vgg19 weights file")
+    width: int = Field(64, ge=4, le=64, description="channels of the first block; other than 64 only with `random`")
+    seed: int = Field(0, description="seed of `random`")
