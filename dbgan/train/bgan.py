@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from dbgan import seeds
 from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
 from dbgan.networks.features import PerceptualFeatures
-from dbgan.networks.generators import Generator
+from dbgan.networks.registry import Generator
 from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 from dbgan.train import losses, work
 from dbgan.train.critic import Critic
