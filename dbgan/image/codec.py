@@ -341,6 +341,8 @@ def _plugin(kind: str) -> type[ImageFile]:
 
 
 def _opencv(data: bytes, name: str) -> Pixels:
+    # On damaged files libjpeg (and libtiff below Pillow) print a line to stderr from C, without the file's name. Moving
+    # descriptor 2 aside would silence all other threads too; rejects.parquet says which file it was, and why.
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
