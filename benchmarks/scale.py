@@ -143,9 +143,9 @@ def _ingest(times: int, folder: Path) -> None:
 
     raw = raw_pairs(folder / f"raw-{times}", times * PAIRS)
     params = IngestParams(layout="gopro", blur="blur", shard_samples=SHARD_SAMPLES)
-    with _measured(f"ingest {times * PAIRS} pairs, about {SHARD_SAMPLES} a shard"):
-        with contextlib.redirect_stdout(io.StringIO()):
-            ingest("scale", params, raw, folder / f"ingested-{times}")
+    silent = contextlib.redirect_stdout(io.StringIO())
+    with _measured(f"ingest {times * PAIRS} pairs, about {SHARD_SAMPLES} a shard"), silent:
+        ingest("scale", params, raw, folder / f"ingested-{times}")
     shutil.rmtree(raw)
 
 
