@@ -46,8 +46,9 @@ class Params(Model):
             if not tune.reads:
                 start = "models/dbgan/base/weights.safetensors"
                 raise ValueError(f"dbgan.finetune.{name}.reads is missing; without a corpus it is {start}")
-            if tune.corpus and tune.corpus not in self.synthesize:
-                raise ValueError(f"dbgan.finetune.{name}.corpus names {tune.corpus!r}, not under `synthesize`")
+            for corpus in tune.mixed:
+                if corpus not in self.synthesize:
+                    raise ValueError(f"dbgan.finetune.{name} mixes in {corpus!r}, which is not under `synthesize`")
         return self
 
     def _named_sources(self) -> dict[str, list[str]]:

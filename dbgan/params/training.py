@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from dbgan.params.base import Fraction, Model, Name, Positive, Rate
+from dbgan.params.blur import CameraParams
 from dbgan.params.networks import DiscriminatorParams, GeneratorParams, PerceptualParams, blurs, restores
 
 
@@ -43,13 +44,29 @@ class TrainingParams(Model):
         "auto", description="auto: bf16 where the device has it, by flags"
     )
     threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
-    cache: Literal["memory", "none"] = Field("memory", description="keep decoded frames in memory")
+    loader: Literal["random", "stream"] = Field(
+        "random", description="stream: shards in sequence through a shuffle buffer; exact resume is then not promised"
+    )
+    shuffle_buffer: Positive = Field(1000, description="samples in the buffer of `loader: stream`")
+    cache: Literal["none", "memory", "device"] = Field(
+        "memory", description="keep decoded frames in memory, or on the training's device, where crops are then cut"
+    )
+    crops_per_image: int = Field(
+        1, ge=1, le=64, description="neighbouring crops of one picture; without a cache it is decoded once for them"
+    )
+    prefetch: int = Field(2, ge=0, le=64, description="batches made ahead by threads; 0: none. It changes no byte")
     evaluate_every: Positive = Field(100, description="steps between rows of curves.csv and gauges")
     checkpoint_every: Positive = Field(200, description="steps between checkpoints in .dbgan/")
     clip_gradient: float = Field(0.0, ge=0.0, description="maximal norm of the gradient; 0 switches clipping off")
     ema: float = Field(
         0.0, ge=0.0, lt=1.0, description="decay of the averaged generator, which is then evaluated and kept; 0: off"
     )
+
+    @model_validator(mode="after")
+    def _a_stream_is_not_kept(self) -> TrainingParams:
+        if self.loader == "stream" and self.cache != "none":
+            raise ValueError("loader: stream keeps no frames: set cache: none")
+        return self
 
 
 class WarmupParams(Model):
@@ -117,15 +134,39 @@ class FinetuneParams(AdversarialParams):
     """Stage 2: from `base`, with synthetic pairs mixed in (`plus`) or without (`control`)."""
 
     corpus: str = Field("", description="name of the synthetic corpus mixed in; empty for the control")
-    reads: str = Field("", description="path DVC watches: datasets/synthetic/CORPUS, or the control's start")
+    corpora: dict[Name, Annotated[float, Field(gt=0.0)]] = Field(
+        default_factory=dict, description="instead of `corpus`, several: name -> relative frequency"
+    )
+    reads: str = Field(
+        "",
+        description="path DVC watches: datasets/synthetic/CORPUS; of several, their parent; or the control's start",
+    )
     mix: Fraction = Field(0.0, description="probability that a sample of the batch is synthetic")
+    camera: CameraParams | None = Field(
+        None, description="camera model that blurry crops go through, drawn for each crop anew; none by default"
+    )
+    camera_on: Literal["synthetic", "all"] = Field(
+        "synthetic", description="which crops go through `camera`; all: averaged blur of real pairs as well"
+    )
+
+    @property
+    def mixed(self) -> dict[str, float]:
+        """Name -> relative frequency of the synthetic corpora mixed in; empty for the control."""
+        return dict(self.corpora) if self.corpora else ({self.corpus: 1.0} if self.corpus else {})
 
     @model_validator(mode="after")
     def _mix_needs_corpus(self) -> FinetuneParams:
-        if bool(self.corpus) != (self.mix > 0):
+        if self.corpus and self.corpora:
+            raise ValueError("name one corpus by `corpus` or several by `corpora`, not both")
+        if bool(self.mixed) != (self.mix > 0):
             raise ValueError("mix above 0 needs a corpus, and a corpus needs mix above 0")
-        if self.corpus and self.reads != f"datasets/synthetic/{self.corpus}":
-            raise ValueError(f"reads must be 'datasets/synthetic/{self.corpus}', so that DVC watches the corpus")
+        if self.camera is not None and self.camera_on == "synthetic" and not self.mixed:
+            raise ValueError("without a corpus no crop is synthetic: set camera_on: all, or leave camera out")
+        if self.mixed:
+            names = list(self.mixed)
+            watched = f"datasets/synthetic/{names[0]}" if len(names) == 1 else "datasets/synthetic"
+            if self.reads != watched:
+                raise ValueError(f"reads must be {watched!r}, so that DVC watches what is mixed in")
         return self
 
 

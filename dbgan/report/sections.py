@@ -232,7 +232,7 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
             named = f"{wanted[card.name].weights}, {wanted[card.name].width} channels"
             said.append((f"Perceptual weights of {card.name}", str(card.summary.get("perceptual") or named)))
     for variant, tune in params.dbgan.finetune.items():
-        mixed = f"{tune.mix:.0%} of the crops from {tune.corpus}" if tune.corpus else "none"
+        mixed = f"{tune.mix:.0%} of the crops from {', '.join(tune.mixed)}" if tune.mixed else "none"
         said.append((f"Synthetic pairs in {variant}", mixed))
     for name, synth in params.synthesize.items():
         said.append(

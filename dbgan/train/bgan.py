@@ -19,9 +19,11 @@ from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
 from dbgan.networks.features import PerceptualFeatures
 from dbgan.networks.registry import Generator
 from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
-from dbgan.train import losses, work
+from dbgan.train import losses, stream, work
+from dbgan.train.batches import centre_crops
 from dbgan.train.critic import Critic
-from dbgan.train.data import Batches, Picture, TrainingSet, centre_crops, open_set
+from dbgan.train.data import Picture, TrainingSet, open_set
+from dbgan.train.feed import crops_of, in_time
 from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
@@ -92,16 +94,17 @@ def train_bgan(name: str, params: BganParams, datasets: Path, out: Path) -> None
 
 def open_data(params: BganParams, datasets: Path) -> BganData:
     """The training sets that `params` name. Reads tables, no pictures."""
-    cache, long_side = params.training.cache == "memory", params.match.long_side
+    training, long_side = params.training, params.match.long_side
+    device = Numerics.choose(training).device
 
     def opened(names: list[str], field: str, split: Any, side: int = 0) -> TrainingSet:
-        return open_set(datasets, names, (field,), split, cache=cache, long_side=side)
+        return open_set(datasets, names, (field,), split, cache=training.cache, device=device, long_side=side)
 
     sharp, real = opened(params.sharp, "sharp", "train"), opened(params.real, "blur", "train", long_side)
     held_out, captures = opened(params.sharp, "sharp", "val"), opened(params.real, "blur", "val", long_side)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (stream.NOTE,) if training.loader == "stream" else ()
     if len(held_out) == 0:
-        notes = (f"no validation split in {', '.join(params.sharp)}: gauges look at training frames",)
+        notes += (f"no validation split in {', '.join(params.sharp)}: gauges look at training frames",)
     return BganData(
         sharp=sharp,
         synthetic=opened(params.synthetic, "blur", "train"),
@@ -124,16 +127,15 @@ class BganTask:
         self.label = f"train bgan {name}"
         self._params, self._numerics = params, numerics
         training = params.training
-        for samples in (data.sharp, data.synthetic, data.real):
-            samples.load()
-            samples.require_side(training.crop)
+        jpeg = params.match.jpeg
         self._sharp, self._synthetic, self._real = (
-            Batches(
-                samples, seed=training.seed, purpose=purpose, crop=training.crop, batch=training.batch,
-                jpeg=params.match.jpeg if purpose != "synthetic" else 0,
+            in_time(crops_of(samples, training, purpose, jpeg=quality), training)
+            for samples, purpose, quality in (
+                (data.sharp, "sharp", jpeg),
+                (data.synthetic, "synthetic", 0),
+                (data.real, "real", jpeg),
             )
-            for samples, purpose in ((data.sharp, "sharp"), (data.synthetic, "synthetic"), (data.real, "real"))
-        )  # fmt: skip
+        )
         features = perceptual_features(params.perceptual)
         self._features = numerics.place(features)
         network = generator("bgan", **params.generator.arguments(), seed=training.seed)
@@ -219,7 +221,8 @@ class BganTask:
         if phase != "real":
             return averaged
         captured = match_colour(self._real(step)[0], sharp) if self._params.match.colour else self._real(step)[0]
-        return torch.where((torch.arange(len(averaged)) % 2 == 1).view(-1, 1, 1, 1), captured, averaged)
+        every_second = torch.arange(len(averaged), device=averaged.device) % 2 == 1
+        return torch.where(every_second.view(-1, 1, 1, 1), captured, averaged)
 
     def _with_noise(self, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """MatchParams.noise: the same sensor noise on both, so that its absence betrays none."""

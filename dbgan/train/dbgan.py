@@ -6,8 +6,6 @@ Stage 2 from base: `plus` (synthetic pairs mixed in) and its `control` (the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +19,21 @@ from dbgan.networks.registry import Generator
 from dbgan.networks.weights import require_generator
 from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, ScheduleParams
 from dbgan.train import losses, work
+from dbgan.train.batches import centre_crops
 from dbgan.train.bgan import perceptual_features
 from dbgan.train.critic import Critic, LogitLoss
-from dbgan.train.data import Batches, MixedBatches, Picture, TrainingSet, centre_crops, open_set, open_synthetic
+from dbgan.train.data import Picture
+from dbgan.train.feed import in_time
 from dbgan.train.gauges import discriminator_warnings, psnr
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics
+from dbgan.train.pairs import DbganData, batches, open_data
 from dbgan.train.pictures import grid
 
 REVISION = 1
 """Raised by hand when the same recipe gives other bytes."""
 
-FIELDS = ("blur", "sharp")
 GAUGE_PICTURES = 16
 SHOWN = 4
 """Rows of samples.png."""
@@ -48,21 +48,6 @@ ADVERSARIAL: dict[str, tuple[LogitLoss, LogitLoss]] = {
     "relativistic": (losses.relativistic_generator_loss, losses.relativistic_discriminator_loss),
 }
 """AdversarialParams.loss -> (loss of G, loss of D)."""
-
-
-@dataclass(frozen=True, slots=True)
-class DbganData:
-    """Pairs to train on, pairs to look at, and the synthetic pairs that stage 2 mixes in."""
-
-    pairs: TrainingSet
-    held_out: TrainingSet
-    synthetic: TrainingSet | None
-    notes: tuple[str, ...]
-
-    def digests(self) -> dict[str, list[list[str]]]:
-        """Pixel digests of every sample, for the recipe."""
-        digests = {"pairs": self.pairs.digests(), "held_out": self.held_out.digests()}
-        return digests if self.synthetic is None else {**digests, "synthetic": self.synthetic.digests()}
 
 
 def pretrain(common: DbganCommon, params: PretrainParams, datasets: Path, out: Path) -> None:
@@ -136,20 +121,6 @@ def _do(
     )
 
 
-def open_data(common: DbganCommon, params: PretrainParams | AdversarialParams, datasets: Path) -> DbganData:
-    """The training sets that the parameters name. Reads tables, no pictures."""
-    cache = common.training.cache == "memory"
-    pairs = open_set(datasets, common.pairs, FIELDS, "train", cache=cache)
-    held_out = open_set(datasets, common.pairs, FIELDS, "val", cache=cache)
-    synthetic = None
-    if isinstance(params, FinetuneParams) and params.corpus:
-        synthetic = open_synthetic(datasets, params.corpus, FIELDS, cache=cache)
-    if len(held_out):
-        return DbganData(pairs, held_out, synthetic, ())
-    note = f"no validation split in {', '.join(common.pairs)}: psnr in curves.csv is of training pairs"
-    return DbganData(pairs, pairs, synthetic, (note,))
-
-
 class DbganTask:
     """DBGAN for the loop (`dbgan.train.loop.Task`); without a discriminator in stage 0."""
 
@@ -172,7 +143,7 @@ class DbganTask:
         self.label = f"train dbgan {name}"
         self._params, self._numerics = params, numerics
         self._schedule: ScheduleParams = params.schedule
-        self._batches = _batches(stage, common, params, data)
+        self._batches = in_time(batches(stage, common.training, params, data), common.training)
         self.memory: dict[str, float] = {}
         self._learner = Learner(
             _started(common, start), training=common.training, numerics=numerics, memory=self.memory
@@ -280,23 +251,6 @@ class DbganTask:
                 f"{row['psnr_input']:.2f} dB): raise alpha, lower beta or perceptual_weight, or the learning rate."
             )
         return warnings
-
-
-def _batches(
-    stage: str, common: DbganCommon, params: PretrainParams | AdversarialParams, data: DbganData
-) -> Callable[[int], tuple[Tensor, ...]]:
-    """Batches by step. The stage names the draws: `plus` and `control`, `minus` and `base` see the same pairs."""
-    training = common.training
-
-    def cut(samples: TrainingSet, purpose: str) -> Batches:
-        samples.load()
-        samples.require_side(training.crop)
-        return Batches(samples, seed=training.seed, purpose=purpose, crop=training.crop, batch=training.batch)
-
-    pairs = cut(data.pairs, f"pairs-{stage}")
-    if data.synthetic is None or not isinstance(params, FinetuneParams):
-        return pairs
-    return MixedBatches(pairs, cut(data.synthetic, f"synthetic-{stage}"), params.mix)
 
 
 def _start_digest(start: Path | None) -> str:

@@ -40,7 +40,7 @@ from dbgan.train.numerics import Numerics
 CODE = ("dbgan.train", "dbgan.networks", "dbgan.image", "dbgan.corpus", "dbgan.seeds")
 """Where only the digest of these differs, the canary is run before finished or half-finished work is trusted."""
 
-UNTIMED = ("checkpoint_every", "cache")
+UNTIMED = ("checkpoint_every", "cache", "prefetch")
 """Training parameters that shape no byte of the outs; they are no part of the recipe."""
 
 

@@ -30,6 +30,7 @@ TRAINING = {
     "evaluate_every": 3,
     "checkpoint_every": 2,
     "precision": "fp32",
+    "prefetch": 0,
 }
 NETWORKS = {
     "discriminator": {"width": 4},

@@ -15,9 +15,10 @@ from dbgan.files import sha256_file
 from dbgan.networks import load_weights
 from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams
 from dbgan.train import losses
-from dbgan.train.data import MixedBatches
-from dbgan.train.dbgan import DbganTask, finetune, open_data, pretrain, train_adversarial
+from dbgan.train.dbgan import DbganTask, finetune, pretrain, train_adversarial
+from dbgan.train.mix import MixedBatches
 from dbgan.train.numerics import Numerics
+from dbgan.train.pairs import open_data
 
 CPU = Numerics("cpu", bf16=False, threads=1)
 L1 = PretrainParams.model_validate({"schedule": {"steps": 4, "lr": 1e-3}})
@@ -116,7 +117,7 @@ def test_plus_mixes_synthetic_pairs_in_and_control_does_not(
     assert isinstance(plus, MixedBatches)
     assert not isinstance(control, MixedBatches)
     same = [torch.equal(plus(s)[1][i], control(s)[1][i]) for s in range(20) for i in range(2)]
-    mixed = [plus.is_synthetic(s, i) for s in range(20) for i in range(2)]
+    mixed = [bool(plus.corpus(s, i)) for s in range(20) for i in range(2)]
     assert same == [not synthetic for synthetic in mixed]
 
 

@@ -11,10 +11,11 @@ import torch
 from dbgan.networks import generator, load_weights
 from dbgan.networks.registry import Generator
 from dbgan.params import DbganCommon, PretrainParams, ScheduleParams, TrainingParams
-from dbgan.train.dbgan import DbganTask, open_data, pretrain
+from dbgan.train.dbgan import DbganTask, pretrain
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Record, get_state, set_state
 from dbgan.train.numerics import Numerics
+from dbgan.train.pairs import open_data
 
 CPU = Numerics("cpu", bf16=False, threads=1)
 SCHEDULE = ScheduleParams(steps=10, lr=1e-2, lr_end=1e-2)

@@ -1,0 +1,83 @@
+"""The mix of stage 2: corpora by weight, and a camera model drawn for each crop."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dbgan.params import CameraParams, FinetuneParams
+from dbgan.train.batches import Batches
+from dbgan.train.data import open_set, open_synthetic
+from dbgan.train.mix import MixedBatches, drawn
+
+FIELDS = ("blur", "sharp")
+STEPS = {"schedule": {"steps": 3}}
+
+
+def cut(datasets: Path, purpose: str) -> Batches:
+    samples = (
+        open_set(datasets, ["pairs"], FIELDS, "train") if purpose == "real" else open_synthetic(datasets, "toy", FIELDS)
+    )
+    return Batches(samples, seed=5, purpose=purpose, crop=32, batch=4)
+
+
+def test_corpora_are_drawn_by_their_weights(datasets: Path) -> None:
+    synthetic = {"a": cut(datasets, "synthetic-a"), "b": cut(datasets, "synthetic-b")}
+    mixed = MixedBatches(cut(datasets, "real"), synthetic, 0.6, weights={"a": 2.0, "b": 1.0})
+    drawn_names = collections.Counter(mixed.corpus(step, i) for step in range(500) for i in range(4))
+    shares = {name: count / 2000 for name, count in drawn_names.items()}
+    assert shares == pytest.approx({"": 0.4, "a": 0.4, "b": 0.2}, abs=0.045)  # 4 standard deviations
+    for step in range(5):
+        batch = mixed(step)
+        for i in range(4):
+            name = mixed.corpus(step, i)
+            expected = (synthetic[name] if name else mixed.real)(step)
+            assert all(torch.equal(batch[f][i], expected[f][i]) for f in range(2))
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_the_camera_changes_blur_alone_and_only_where_it_is_asked(datasets: Path, everywhere: bool) -> None:
+    real, synthetic = cut(datasets, "real"), {"toy": cut(datasets, "synthetic")}
+    plain = MixedBatches(real, synthetic, 0.5)
+    taken = MixedBatches(real, synthetic, 0.5, sensors=CameraParams(), all_crops=everywhere)
+    for step in range(4):
+        before, after = plain(step), taken(step)
+        assert torch.equal(before[1], after[1])
+        for i in range(4):
+            changed = not torch.equal(before[0][i], after[0][i])
+            assert changed == (everywhere or bool(plain.corpus(step, i)))
+    other = MixedBatches(real, synthetic, 0.5, sensors=CameraParams(), all_crops=everywhere)
+    assert torch.equal(other(3)[0], taken(3)[0])  # whatever was made before
+
+
+def test_every_camera_lies_within_its_ranges() -> None:
+    params = CameraParams(jpeg_quality=(60, 90), tone=(0.1, 0.2))
+    rng = np.random.default_rng(0)
+    cameras = [drawn(params, rng) for _ in range(200)]
+    assert {c.mosaic for c in cameras} == {"RGGB", "BGGR", "GRBG", "GBRG"}
+    assert {c.jpeg_quality for c in cameras} <= set(range(60, 91))
+    assert all(1.9 <= c.white_balance[0] <= 2.4 and 1.5 <= c.white_balance[2] <= 1.9 for c in cameras)
+    assert all(0.25 <= c.saturation <= 1.75 and 0.1 <= c.tone <= 0.2 for c in cameras)
+    assert all(c.shot / 8.9e-5 == pytest.approx(c.read / 2.9e-5) for c in cameras)  # one draw for both
+    assert len({c.shot for c in cameras}) == 200
+
+
+def test_dvc_watches_what_is_mixed_in() -> None:
+    one = FinetuneParams.model_validate({"corpora": {"a": 1.0}, "mix": 0.5, "reads": "datasets/synthetic/a", **STEPS})
+    several = {"corpora": {"a": 1.0, "b": 2.0}, "mix": 0.5, **STEPS}
+    assert one.mixed == {"a": 1.0}
+    assert FinetuneParams.model_validate({**several, "reads": "datasets/synthetic"}).mixed == {"a": 1.0, "b": 2.0}
+    with pytest.raises(ValueError, match="reads must be 'datasets/synthetic'"):
+        FinetuneParams.model_validate({**several, "reads": "datasets/synthetic/a"})
+    with pytest.raises(ValueError, match="not both"):
+        FinetuneParams.model_validate({**several, "corpus": "a", "reads": "datasets/synthetic"})
+
+
+def test_a_camera_for_crops_that_there_are_none_of_is_refused() -> None:
+    with pytest.raises(ValueError, match="camera_on: all"):
+        FinetuneParams.model_validate({"camera": {}, **STEPS})
+    assert FinetuneParams.model_validate({"camera": {}, "camera_on": "all", **STEPS}).camera is not None
