@@ -28,6 +28,7 @@ NOISE_CHANNELS = 4
 HOMES: dict[str, str] = {
     "residual": "dbgan.networks.generators",
     "nafnet": "dbgan.networks.nafnet",
+    "trajectory": "dbgan.networks.trajectory",
 }
 """Network -> the module whose `ENTRY` describes it."""
 

@@ -14,7 +14,7 @@ from dbgan import files, seeds
 from dbgan.blur.model import Record
 from dbgan.errors import DbganError
 from dbgan.networks import load_weights, tiles
-from dbgan.networks.generators import NOISE_CHANNELS, Generator
+from dbgan.networks.registry import NOISE_CHANNELS, Generator
 from dbgan.networks.weights import require_generator
 from dbgan.restore import autocast, to_image, to_tensor
 

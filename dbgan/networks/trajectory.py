@@ -1,0 +1,231 @@
+"""The trajectory head of BGAN: blur as the integral of Eq. 1 along each pixel's path, in linear light (Eq. 4).
+
+A small network at 1/4 resolution predicts how every pixel moves during the exposure and how far it is out of focus;
+the blurry picture is the mean of the sharp one along these paths. So it blurs and can neither tint, nor invent, nor
+sharpen. docs/paper.md tells where this departs from the paper, whose own head is `residual`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dbgan.errors import ParamsError
+from dbgan.networks.generators import PlainBlock, convolution
+from dbgan.networks.initialise import initialise, kaiming_std
+from dbgan.networks.motion import (
+    CELL,
+    SMOOTHING,
+    Fields,
+    average,
+    cell_means,
+    linear_to_srgb,
+    longest_offset,
+    luma,
+    pixel_table,
+    smoothed,
+    srgb_to_linear,
+    unstacked,
+    upsampled,
+    whole_cells,
+)
+from dbgan.networks.registry import NOISE_CHANNELS, Entry, Generator, Init, Kind
+
+HIDDEN = 32
+"""Width of the small network from z to the motion that the whole picture shares."""
+
+STRIP = 24
+"""Rows that are sampled at a time without gradients: what lies between stays in the cache of the CPU."""
+
+MAX_PATH_LIMIT = 64
+
+
+class TrajectoryGenerator(Generator):
+    """g(x, z): fields from x and z, and x averaged along them.
+
+    Attributes:
+        samples: points along each path.
+        max_path: longest path, px.
+        max_defocus: largest radius of defocus, px.
+        stride: tiles begin at multiples of it, px.
+        receptive_radius: px by which an output pixel sees to each side, the larger of what its field sees and how far
+            its path leads.
+    """
+
+    stride = CELL
+
+    def __init__(self, kind: Kind, blocks: int, width: int, samples: int, max_path: float, max_defocus: float) -> None:
+        super().__init__()
+        self.kind = kind
+        self.samples, self.max_path, self.max_defocus = samples, float(max_path), float(max_defocus)
+        self.architecture: dict[str, Any] = {
+            "network": "trajectory",
+            "kind": kind,
+            "blocks": blocks,
+            "width": width,
+            "samples": samples,
+            "max_path": self.max_path,
+            "max_defocus": self.max_defocus,
+        }
+        self.head = convolution(3 * CELL**2 + NOISE_CHANNELS, width)
+        self.blocks = nn.ModuleList(PlainBlock(width, 0) for _ in range(blocks))
+        self.inject = nn.ModuleList(nn.Linear(NOISE_CHANNELS, width) for _ in range(blocks))
+        self.tail = convolution(width, 5)
+        self.shared = nn.ModuleList((nn.Linear(NOISE_CHANNELS, HIDDEN), nn.Linear(HIDDEN, 5)))
+        self.reach = math.ceil(self.max_path / 2 + self.max_defocus)
+        cells = 1 + blocks * PlainBlock.radius + 1 + sum(SMOOTHING) + 1
+        self.receptive_radius = max(cells * CELL + CELL - 1, self.reach + 1)
+
+    def forward(self, image: Tensor, z: Tensor | None = None) -> Tensor:
+        """The blurry picture.
+
+        Args:
+            image: NCHW float RGB in [0, 1].
+            z: (N, 4) float, N(0, I).
+
+        Returns:
+            NCHW float32 (float64 where `image` is), the shape of `image`, in [0, 1] (but for rounding in training).
+
+        Raises:
+            ValueError: z missing or of another shape.
+        """
+        self.check(image, z)
+        assert z is not None
+        return self.blur(image, self.fields(image, z))
+
+    def fields(self, image: Tensor, z: Tensor) -> Fields:
+        """How every cell of `image` moves under the noise `z`; arguments as `forward`.
+
+        They may be applied to another resolution of the same picture: predict on a reduced one, where motion lies
+        within what the network has learnt, and `blur` the large one.
+        """
+        picture = whole_cells(image)
+        features = self._features(picture, z)
+        with torch.autocast(image.device.type, enabled=False):
+            features = features.to(_precision(image))
+            shared = self.shared[1](F.relu(self.shared[0](z.to(features.dtype))))
+            raw = features + shared[:, :, None, None]
+            unit = self.max_path / 4.0
+            bounded = torch.cat(
+                (
+                    _bounded(raw[:, :2] * unit, 0.75 * self.max_path),
+                    _bounded(raw[:, 2:4] * unit, self.max_path),
+                    self.max_defocus / (1.0 + torch.exp(2.0 - raw[:, 4:5])),
+                ),
+                dim=1,
+            )
+            return unstacked(smoothed(bounded, cell_means(luma(picture.to(bounded.dtype)))))
+
+    def blur(self, image: Tensor, fields: Fields) -> Tensor:
+        """`image` averaged along `fields`: Eq. 1 in linear light (Eq. 4). Sampled in float32 under any autocast.
+
+        Args:
+            image: NCHW float RGB in [0, 1]; the picture that `fields` was predicted on, or a larger or smaller one.
+            fields: of this picture; of another size, they are scaled to it.
+
+        Returns:
+            As `forward`. Beyond its border the picture counts as repeating its outermost pixels.
+        """
+        height, width = image.shape[-2:]
+        with torch.autocast(image.device.type, enabled=False):
+            picture = whole_cells(image).to(_precision(image))
+            brightness = luma(picture)
+            guide = cell_means(brightness)
+            rows, columns = guide.shape[-2:]
+            values = fields.stacked()
+            if tuple(values.shape[-2:]) != (rows, columns):
+                values = smoothed(fields.resized(rows, columns).stacked(), guide)
+            reach = max(self.reach, longest_offset(values))
+            table, stride = pixel_table(srgb_to_linear(picture), reach)
+            step = rows if torch.is_grad_enabled() else max(1, STRIP // CELL)
+            strips = []
+            for top in range(0, rows, step):
+                fine = upsampled(values, brightness, guide, top, min(rows, top + step))
+                strips.append(average(self.samples, table, stride, fine, top * CELL, reach))
+            light = strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
+            blurry = linear_to_srgb(light[..., :height, :width])
+            # A mean of light needs no clamp but against rounding, and a clamp has no gradient where it acts.
+            blurry = blurry if self.training else blurry.clamp(0.0, 1.0)
+            return blurry.contiguous(memory_format=torch.channels_last)
+
+    def _features(self, picture: Tensor, z: Tensor) -> Tensor:
+        """(N, 5, h, w): what the convolutions say of each cell."""
+        folded = F.pixel_unshuffle(picture, CELL)
+        maps = z.to(folded.dtype)[:, :, None, None].expand(-1, -1, *folded.shape[-2:])
+        features = self.head(torch.cat((folded, maps), dim=1).contiguous(memory_format=torch.channels_last))
+        for block, inject in zip(self.blocks, self.inject, strict=True):
+            features = features + block(F.relu(features + inject(z)[:, :, None, None]))
+        return self.tail(features)  # type: ignore[no-any-return]
+
+
+def _precision(image: Tensor) -> torch.dtype:
+    return torch.float64 if image.dtype == torch.float64 else torch.float32
+
+
+def _bounded(vectors: Tensor, longest: float) -> Tensor:
+    """(N, 2, h, w) vectors shortened to less than `longest`, hardly where they are short. Smooth everywhere."""
+    return vectors / (1.0 + vectors.square().sum(1, keepdim=True) / longest**2).sqrt()
+
+
+def build(
+    *, kind: Kind, blocks: int, width: int, samples: int, max_path: float, max_defocus: float
+) -> TrajectoryGenerator:
+    """A trajectory head whose weights are uninitialised memory.
+
+    Args:
+        kind: "bgan"; a trajectory blurs.
+        blocks: of five convolutions each, at 1/4 resolution.
+        width: feature channels.
+        samples: points along each path; with fewer than one for every 2 px, bright points leave dotted trails.
+        max_path: longest path, px of the picture that the network sees.
+        max_defocus: largest radius of defocus, px.
+
+    Raises:
+        ParamsError: a value outside its range.
+    """
+    for name, value, low, high in (
+        ("blocks", blocks, 1, 64),
+        ("width", width, 4, 512),
+        ("samples", samples, 2, 257),
+        ("max_path", max_path, 1, MAX_PATH_LIMIT),
+        ("max_defocus", max_defocus, 0, 16),
+    ):
+        if not low <= value <= high:
+            raise ParamsError(f"generator trajectory {name}: expected {low} to {high}, found {value}")
+    with torch.device("meta"):
+        network = TrajectoryGenerator(kind, blocks, width, samples, max_path, max_defocus)
+    return network.to_empty(device="cpu")
+
+
+def start(network: TrajectoryGenerator, init: Init, seed: int) -> None:
+    """Draw the starting weights: z moves the whole picture by about a quarter of `max_path`, its cells by less.
+
+    Raises:
+        ParamsError: init `zero_last`: with no motion at all the gradient is zero, and training could not leave it.
+    """
+    if init == "zero_last":
+        raise ParamsError(
+            "generator trajectory init: zero_last starts with no motion, where the gradient is zero.\n"
+            "Next: use init: kaiming."
+        )
+
+    def std(name: str, weight: Tensor) -> float:
+        if init == "normal":
+            return 0.01
+        ends_branch = name == "tail" or name.endswith("convs.4")
+        linear = ends_branch or name == "shared.1" or name.startswith("inject")
+        return kaiming_std(weight, 1.0 if linear else 0.0) * (0.1 if ends_branch else 1.0)
+
+    initialise(network, std, seed=seed, purpose="generator-trajectory")
+
+
+ENTRY = Entry(
+    kinds=("bgan",),
+    options={"blocks": 2, "width": 32, "samples": 13, "max_path": 20.0, "max_defocus": 3.0},
+    build=build,
+    initialise=start,
+)
