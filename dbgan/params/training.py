@@ -44,6 +44,9 @@ class TrainingParams(Model):
         "auto", description="auto: bf16 where the device has it, by flags"
     )
     threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
+    workers: int = Field(
+        1, ge=1, le=1024, description="1: in this process; n: by Ray Train, a GPU each; part of the recipe (sum order)"
+    )
     loader: Literal["random", "stream"] = Field(
         "random", description="stream: shards in sequence through a shuffle buffer; exact resume is then not promised"
     )
@@ -66,6 +69,14 @@ class TrainingParams(Model):
     def _a_stream_is_not_kept(self) -> TrainingParams:
         if self.loader == "stream" and self.cache != "none":
             raise ValueError("loader: stream keeps no frames: set cache: none")
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_the_batch(self) -> TrainingParams:
+        if self.batch % self.workers:
+            raise ValueError(
+                f"batch {self.batch} cannot be divided among {self.workers} workers: each computes an equal part of it"
+            )
         return self
 
 

@@ -36,6 +36,7 @@ from dbgan.recipe import code_digest, codec_versions
 from dbgan.recipe import recipe as recipe_digest
 from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
+from dbgan.train.team import Team
 
 CODE = ("dbgan.train", "dbgan.networks", "dbgan.image", "dbgan.corpus", "dbgan.seeds")
 """Where only the digest of these differs, the canary is run before finished or half-finished work is trusted."""
@@ -119,13 +120,28 @@ def do(work: Work, out: Path) -> None:
             return
         for note in work.notes:
             print(f"{work.label}: {note}", flush=True)
-        with work.numerics.active():
-            task = work.build(work.numerics)
-            if started.get("code") != code:
-                _check_canary(work, folder, task, started, code)
-            if not finished:
-                _train_and_write(work, folder, task)
+        if work.training.workers > 1:
+            from dbgan.train import distributed  # the only thing here that needs ray
+
+            distributed.run(work, folder)
+        else:
+            compute(work, folder, work.numerics)
         replace_tree(folder / "outs", out)
+
+
+def compute(work: Work, folder: Path, numerics: Numerics) -> None:
+    """What is still to be done of `work` in `folder`: the canary where its code was another, then the training.
+
+    All workers of `numerics.team` call it; the first one decides what there is to do, and writes.
+    """
+    team, code = numerics.team, code_digest(*CODE)
+    started, finished = team.agree((_read(folder / "start.json"), _is_finished(folder)))
+    with numerics.active():
+        task = work.build(numerics)
+        if started.get("code") != code:
+            _check_canary(work, folder, task, started, code, team)
+        if not finished:
+            _train_and_write(work, folder, task, team)
 
 
 def canary(task: Task) -> str:
@@ -158,9 +174,11 @@ def curves_csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _train_and_write(work: Work, folder: Path, task: Task) -> None:
+def _train_and_write(work: Work, folder: Path, task: Task, team: Team) -> None:
     started = time.monotonic()
-    rows = train(task, work.training, folder / "checkpoints", device=work.numerics.device)
+    rows = train(task, work.training, folder / "checkpoints", device=work.numerics.device, team=team)
+    if not team.leads:
+        return
     seconds = time.monotonic() - started
     _write_outs(work, folder, task, rows)
     times = {"seconds": round(seconds, 3), "steps": task.total_steps, "threads": torch.get_num_threads()}
@@ -193,8 +211,8 @@ def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _check_canary(work: Work, folder: Path, task: Task, started: dict[str, Any], code: str) -> None:
-    found = canary(task)
+def _check_canary(work: Work, folder: Path, task: Task, started: dict[str, Any], code: str, team: Team) -> None:
+    found = team.agree(canary(task))
     if started and started.get("canary") != found:
         raise StaleRevisionError(
             f"{folder}: this training was done by other code, and the first steps of the present code give other "
@@ -202,7 +220,8 @@ def _check_canary(work: Work, folder: Path, task: Task, started: dict[str, Any],
             f"Next: bump REVISION (now {work.revision}) in dbgan/train/{work.kind}.py, because its bytes changed; "
             f"or, if that work is not wanted, remove the folder {folder}."
         )
-    write_json(folder / "start.json", {"code": code, "canary": found, "kind": work.kind, "variant": work.variant})
+    if team.leads:
+        write_json(folder / "start.json", {"code": code, "canary": found, "kind": work.kind, "variant": work.variant})
 
 
 def _is_finished(folder: Path) -> bool:
