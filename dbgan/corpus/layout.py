@@ -113,8 +113,8 @@ class Reject:
 class Plan:
     """What one shard is made of: ids, paths and seeds, no pixels. `builder` knows what `items` mean.
 
-    Plans of one `group` read the same inputs: a worker that builds them after each other reads these once. It changes no
-    byte; empty: a group of its own.
+    Plans of one `group` read the same inputs: a worker that builds them after each other reads these once. It
+    changes no byte; empty: a group of its own.
     """
 
     shard: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from dbgan.image import codec
 from dbgan.ingest import ingest
 from dbgan.ingest.refusals import origins_path
 from dbgan.params import IngestParams
+from tests.image.test_colour import WIDE
 
 from .conftest import CAPTURES, photo, pixels, put, raw_png
 
@@ -83,3 +85,23 @@ def test_no_secret_of_a_real_photo_is_in_the_corpus(shared_data: Path, tmp_path:
     in_inputs = b"".join(path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file())
     assert sum(secret in in_inputs for secret in hidden) > 20
     assert [secret for secret in sorted(hidden) if secret in whole] == []
+
+
+def test_no_text_of_a_colour_profile_is_in_the_corpus(tmp_path: Path, snapshot: Snapshot) -> None:
+    """Text, a private tag and the header's maker fields, planted in a valid profile of each kind of picture."""
+    profile = WIDE.replace(b"hand\0", b"Anna\0")
+    profile = profile[:4] + b"Anna" + profile[8:48] + b"Anna" + profile[52:]
+    for name, form in (("a.jpg", "JPEG"), ("b.png", "PNG"), ("c.tif", "TIFF")):
+        encoded = io.BytesIO()
+        Image.fromarray(pixels(1, 40, 48)).save(encoded, form, icc_profile=profile)
+        assert b"Anna" in encoded.getvalue() or form == "PNG"  # a PNG holds its profile compressed
+        put(tmp_path / "raw" / name, encoded.getvalue())
+    ingest("toy", CAPTURES, tmp_path / "raw", tmp_path / "out")
+    corpus = Corpus.open(tmp_path / "out")
+    assert len(corpus) == 3
+    for key in corpus.keys:
+        kept = Image.open(io.BytesIO(corpus.encoded(key, "blur"))).info.get("icc_profile", b"")
+        assert kept
+        assert b"Anna" not in kept
+    assert not any(b"Anna" in data for data in snapshot(tmp_path / "out").values())
+    assert corpus.verify() == []
