@@ -122,7 +122,7 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
 def _flow(first: Frame, second: Frame) -> NDArray[np.float32]:
     """Where each pixel of `first` is in `second`: (H, W, 2) float32, dx, dy in px."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # Propagation runs in as many stripes as OpenCV has threads, so it would make pictures depend on their number.
+    # Propagation runs within stripes of the picture, shared among threads: without it no result can depend on these.
     dis.setUseSpatialPropagation(False)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
     return np.asarray(dis.calc(grey[0], grey[1], None), np.float32)
