@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from dbgan.cli_corpus import CorpusFolder, corpus_app
-from dbgan.console import print_facts
+from dbgan.cli_weights import weights_app
 from dbgan.errors import DbganError, ImageError, ParamsError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Raw captures in, versioned deblurring corpora and trained deblurring networks out.",
 )
-weights_app = typer.Typer(no_args_is_help=True, help="Look at trained weights.")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(weights_app, name="weights")
 
@@ -164,7 +163,10 @@ def deblur(
     out: Annotated[Path, typer.Option("--out", help="folder for the restored pictures (PNG)")],
     weights: Annotated[Path, typer.Option("--weights", exists=True, dir_okay=False, help="of a trained DBGAN")],
     tile: Annotated[
-        int, typer.Option(min=64, help="tile side, px: less memory when smaller, never another result")
+        int,
+        typer.Option(
+            min=64, help="tile side, px: less memory when smaller; nafnet warns where the result depends on it"
+        ),
     ] = 512,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice when not given")] = None,
 ) -> None:
@@ -230,16 +232,3 @@ def restored_paths(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
             )
         targets[picture] = target
     return targets
-
-
-@weights_app.command("info")
-def weights_info(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="safetensors file")]) -> None:
-    """Architecture, size and digest of a weights file."""
-    from dbgan.files import sha256_file
-    from dbgan.networks import load_weights, parameter_count
-
-    network = load_weights(file)
-    facts = {**network.architecture, "parameters": f"{parameter_count(network):,}", "sha256": sha256_file(file)}
-    if "block" in network.architecture:
-        facts["receptive radius"] = f"{network.receptive_radius} px"
-    print_facts(facts)

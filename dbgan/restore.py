@@ -32,7 +32,9 @@ def restore(
         image: HWC uint8 RGB, any size.
         network: a DBGAN generator, or any local, shape-preserving network with a `receptive_radius`. It is moved to
             `device` and to channels-last memory; its mode is left as found, though it works in eval mode here.
-        tile: largest side of a tile without its halo, px: bounds the memory, does not change the result in fp32.
+        tile: largest side of a tile without its halo, px: bounds the memory, does not change the result in fp32. A
+            network with `whole_pixels` (nafnet) is not cut up to that size; above it the result depends on `tile`, and
+            a warning says so.
         precision: of the convolutions; the residual is added to the input in float32 in both.
         threads: CPU threads for this call; torch's setting when not given.
         device: where to compute; where the network is when not given.

@@ -57,7 +57,10 @@ def load_weights(path: Path) -> Generator | Discriminator:
     return network.eval()
 
 
-def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+FIT = "Next: use the file of the run that trained this network, or train again."
+
+
+def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor], next_step: str = FIT) -> None:
     """Raise `WeightsError` naming every missing, surplus or mis-shaped tensor of `found`."""
     wrong = [f"missing: {name} {tuple(expected[name].shape)}" for name in sorted(expected.keys() - found.keys())]
     wrong += [f"not of this network: {name}" for name in sorted(found.keys() - expected.keys())]
@@ -68,7 +71,7 @@ def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tens
         listed = "\n  ".join(wrong)
         raise WeightsError(
             f"{path}: {len(wrong)} tensors do not fit the network ({len(expected)} expected, {len(found)} found):\n"
-            f"  {listed}\nNext: use the file of the run that trained this network, or train again."
+            f"  {listed}\n{next_step}"
         )
 
 
@@ -80,7 +83,7 @@ def _open(path: Path) -> Any:
     except SafetensorError as error:
         raise WeightsError(
             f"{path}: expected a safetensors file, found something else ({error}).\n"
-            "Next: fetch it again. Only files that dbgan wrote are read; .pth checkpoints of other programs are not."
+            "Next: fetch it again; or, if it is a checkpoint of another program, `dbgan weights import FILE OUT`."
         ) from error
 
 

@@ -31,15 +31,34 @@ class NafnetParams(Model):
         return self
 
 
+class TrajectoryParams(Model):
+    """BGAN's trajectory head: blur as the mean of light along each pixel's path (`dbgan.networks.trajectory`).
+
+    `generator.blocks` and `generator.width` are those of its small network at 1/4 resolution: 2 of 32 are much.
+    """
+
+    samples: int = Field(13, ge=2, le=257, description="points along each path; one for every 1 to 2 px")
+    max_path: float = Field(20.0, ge=1.0, le=64.0, description="longest path, px of the picture the network sees")
+    max_defocus: float = Field(3.0, ge=0.0, le=16.0, description="largest radius of defocus, px")
+
+
 RESIDUAL_ONLY = ("block", "blocks", "growth", "noise", "global_residual")
 """Fields of `GeneratorParams` that `nafnet` does not have: its global residual is part of the published net."""
+
+IDLE: dict[str, tuple[str, ...]] = {
+    "residual": ("nafnet", "trajectory"),
+    "nafnet": (*RESIDUAL_ONLY, "trajectory"),
+    "trajectory": (*(name for name in RESIDUAL_ONLY if name != "blocks"), "clamp", "nafnet"),
+}
+"""Network -> fields of `GeneratorParams` without effect on it."""
 
 
 class GeneratorParams(Model):
     """A generator (paper section 3.1 and Fig. 2), or another network of `dbgan.networks.registry`."""
 
-    network: Literal["residual", "nafnet"] = Field(
-        "residual", description="residual: the paper's, by block; nafnet: a modern one, DBGAN only"
+    network: Literal["residual", "nafnet", "trajectory"] = Field(
+        "residual",
+        description="residual: the paper's, by block; nafnet: a modern one, DBGAN only; trajectory: BGAN only",
     )
     block: Literal["plain", "rdb", "rrdb"] = "plain"
     blocks: int = Field(16, ge=1, le=64)
@@ -52,24 +71,25 @@ class GeneratorParams(Model):
     global_residual: bool = Field(True, description="the network's output is added to its input (the released code)")
     clamp: bool = Field(True, description="outputs are clamped to [0, 1] outside training")
     nafnet: NafnetParams = NafnetParams()
+    trajectory: TrajectoryParams = TrajectoryParams()
 
     @model_validator(mode="after")
     def _only_what_the_network_has(self) -> GeneratorParams:
-        foreign = ("nafnet",) if self.network == "residual" else RESIDUAL_ONLY
         # Compared with the defaults and not by what was given: parameters that were written out whole read back.
-        idle = [name for name in foreign if getattr(self, name) != type(self).model_fields[name].default]
+        idle = [name for name in IDLE[self.network] if getattr(self, name) != type(self).model_fields[name].default]
         if idle:
             raise ValueError(f"{', '.join(idle)}: no effect with network {self.network}; leave it out")
         if self.init == "zero_last" and not self.global_residual:
             raise ValueError("init zero_last starts at the input, which needs global_residual")
+        if self.init == "zero_last" and self.network == "trajectory":
+            raise ValueError("init zero_last: without motion a trajectory has no gradient; use kaiming")
         return self
 
     def arguments(self) -> dict[str, Any]:
         """What `dbgan.networks.generator` takes besides kind and seed: the fields of the chosen network alone."""
-        own = self.model_dump(exclude={"nafnet"})
-        if self.network == "residual":
-            return own
-        return {k: v for k, v in own.items() if k not in RESIDUAL_ONLY} | self.nafnet.model_dump()
+        nested: dict[str, Model] = {"nafnet": self.nafnet, "trajectory": self.trajectory}
+        own = self.model_dump(exclude={*nested, *IDLE[self.network]})
+        return own | nested[self.network].model_dump() if self.network in nested else own
 
 
 def blurs(own: GeneratorParams) -> GeneratorParams:
@@ -83,15 +103,19 @@ def restores(own: GeneratorParams) -> GeneratorParams:
     """`own`, if it can be a DBGAN's; a ValueError for pydantic otherwise."""
     if own.noise != "input":
         raise ValueError(f"noise {own.noise}: a network that restores has none; leave it out")
+    if own.network == "trajectory":
+        raise ValueError("network trajectory blurs (bgan.NAME.generator) and cannot restore")
     return own
 
 
 class DiscriminatorParams(Model):
     """A discriminator on crops of `crop` px."""
 
-    kind: Literal["vgg128", "vgg19"] = "vgg128"
+    kind: Literal["vgg128", "vgg19", "patch"] = Field(
+        "vgg128", description="vgg128: the released code's; vgg19: the text's; patch: 70 px PatchGAN, a map of logits"
+    )
     width: int = Field(64, ge=4, le=512, description="channels of the first convolution")
-    spectral_norm: bool = False
+    spectral_norm: bool = Field(False, description="bound every layer's largest singular value")
 
 
 class PerceptualParams(Model):

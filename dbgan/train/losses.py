@@ -25,8 +25,8 @@ def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, pa
     """BCE(C(real) - E[C(fake)], 1) + BCE(C(fake) - E[C(real)], 0); 2 ln 2 when D cannot tell.
 
     Args:
-        real_logits: (N, 1) or (N,) float.
-        fake_logits: (M, 1) or (M,) float, of detached fakes.
+        real_logits: (N, 1), (N,) or a map (N, 1, h, w), float; E[.] is the mean over all of them.
+        fake_logits: (M, 1), (M,) or (M, 1, h, w) float, of detached fakes.
         past: logits that join those of the batch in E[.]; None: the batch alone.
 
     Returns:
@@ -86,6 +86,23 @@ def content(output: Tensor, target: Tensor, kind: Literal["l1", "mse"] = "l1") -
     raise ValueError(f"content: expected kind l1 or mse, found {kind!r}")
 
 
+LOW_PASS = 8
+"""Side of the squares whose means `low_pass_content` compares, px."""
+
+
+def low_pass_content(output: Tensor, target: Tensor) -> Tensor:
+    """L1 between the means of squares of LOW_PASS px: what blur leaves as it is, and tint does not.
+
+    Args:
+        output: NCHW float, sides of at least LOW_PASS px.
+        target: of the same shape.
+
+    Returns:
+        Scalar float32.
+    """
+    return F.l1_loss(F.avg_pool2d(output.float(), LOW_PASS), F.avg_pool2d(target.float(), LOW_PASS))
+
+
 def perceptual(features: nn.Module, output: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of `features` (dbgan.networks.perceptual); scalar float32.
 
@@ -117,6 +134,9 @@ def _says_fake(logits: Tensor) -> Tensor:
 
 
 def _flat(logits: Tensor, name: str) -> Tensor:
-    if logits.numel() == 0 or logits.ndim not in (1, 2) or (logits.ndim == 2 and logits.shape[1] != 1):
-        raise ValueError(f"{name} logits: expected (N, 1) or (N,) with N at least 1, found {tuple(logits.shape)}")
+    """All logits in a row: those of the map of a `patch` discriminator count as so many verdicts."""
+    if logits.numel() == 0 or logits.ndim not in (1, 2, 4) or (logits.ndim > 1 and logits.shape[1] != 1):
+        raise ValueError(
+            f"{name} logits: expected (N, 1), (N,) or (N, 1, h, w) with N at least 1, found {tuple(logits.shape)}"
+        )
     return logits.reshape(-1).float()

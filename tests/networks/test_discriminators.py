@@ -30,6 +30,34 @@ def test_paper_size_discriminators(kind, convolutions, parameters) -> None:
     assert parameter_count(network) == parameters
 
 
+def test_patch_is_the_70_px_patchgan_without_norms() -> None:
+    network = build(kind="patch", width=64, crop=128, spectral_norm=False)
+    assert parameter_count(network) == 2_764_737
+    strides = [(m.kernel_size[0], m.stride[0]) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert strides == [(4, 2), (4, 2), (4, 2), (4, 1), (4, 1)]
+
+
+def test_a_logit_of_patch_sees_70_px() -> None:
+    network = discriminator("patch", width=4).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(0.1)  # nothing cancels
+    picture = crops(1, 160).double().requires_grad_()
+    logits = network(picture)
+    logits[0, 0, 9, 9].backward()
+    rows, columns = picture.grad[0].sum(0).nonzero(as_tuple=True)
+    assert (int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1) == (70, 70)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (64, 100), (129, 31), (256, 256)])
+def test_patch_judges_pictures_of_any_size(size) -> None:
+    network = discriminator("patch", width=4, crop=32)
+    logits = network(torch.rand(2, 3, *size))
+    assert logits.shape == (2, 1, size[0] // 8 - 2, size[1] // 8 - 2)
+    with pytest.raises(ValueError, match=r"at least 24x24 px, found shape \(1, 3, 23, 64\)"):
+        network(torch.rand(1, 3, 23, 64))
+
+
 def test_vgg19_has_torchvisions_convolutions() -> None:
     from torchvision.models.vgg import cfgs, make_layers
 
@@ -48,7 +76,7 @@ def test_one_logit_per_crop_at_any_multiple_of_32(kind, crop) -> None:
     assert logits.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "patch"])
 def test_verdict_on_a_crop_does_not_depend_on_its_neighbours(kind) -> None:
     network = discriminator(kind, width=8, crop=64).train()
     batch = crops(4)
@@ -57,7 +85,7 @@ def test_verdict_on_a_crop_does_not_depend_on_its_neighbours(kind) -> None:
     assert not any("Norm" in type(m).__name__ for m in network.modules())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "patch"])
 def test_starting_weights_carry_the_signal_to_the_logit(kind) -> None:
     """Torch's own initialisation lets it fade by some 1e-3 over these depths: D then stays at chance."""
     network = discriminator(kind, width=16, crop=64)
@@ -72,7 +100,7 @@ def test_starting_weights_carry_the_signal_to_the_logit(kind) -> None:
     assert spread > 10 * network(batch).std().item()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "patch"])
 @pytest.mark.parametrize("spectral_norm", [False, True])
 def test_gradients_reach_every_parameter_and_the_picture(kind, spectral_norm) -> None:
     network = discriminator(kind, width=4, crop=32, spectral_norm=spectral_norm)
@@ -83,12 +111,13 @@ def test_gradients_reach_every_parameter_and_the_picture(kind, spectral_norm) ->
     assert [n for n, p in network.named_parameters() if p.grad is None or not (p.grad != 0).any()] == []
 
 
-def test_spectral_norm_bounds_every_layer() -> None:
-    network = discriminator("vgg128", width=4, crop=32, spectral_norm=True)
+@pytest.mark.parametrize(("kind", "count"), [("vgg128", 12), ("vgg19", 18), ("patch", 5)])
+def test_spectral_norm_bounds_every_layer(kind, count) -> None:
+    network = discriminator(kind, width=4, crop=32, spectral_norm=True)
     for _ in range(20):  # each forward in training mode is one power iteration
         network(crops(1, 32))
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert len(layers) == 12
+    assert len(layers) == count
     for layer in layers:
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1.0, abs=0.05)
 
@@ -118,5 +147,5 @@ def test_a_crop_that_cannot_be_halved_five_times_is_refused(crop) -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ParamsError, match="expected one of vgg128, vgg19, found 'patchy'"):
+    with pytest.raises(ParamsError, match="expected one of vgg128, vgg19, patch, found 'patchy'"):
         discriminator("patchy")  # type: ignore[arg-type]

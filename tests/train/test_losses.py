@@ -151,15 +151,23 @@ def test_losses_are_scalar_float32_at_any_precision_and_shape(loss) -> None:
 
 
 @pytest.mark.parametrize("loss", ALL)
+def test_every_logit_of_a_map_is_a_verdict(loss) -> None:
+    """A map of patches weighs as much as the same logits of so many crops, E[.] included."""
+    source = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(2, 1, 3, 5, generator=source) for _ in range(2))
+    assert torch.equal(loss(real, fake), loss(real.reshape(-1, 1), fake.reshape(-1, 1)))
+
+
+@pytest.mark.parametrize("loss", ALL)
 def test_losses_of_extreme_logits_stay_finite(loss) -> None:
     assert loss(logits(200.0), logits(-200.0)).isfinite()
     assert loss(logits(-200.0), logits(200.0)).isfinite()
 
 
 @pytest.mark.parametrize("loss", [relativistic_discriminator_loss, relativistic_generator_loss])
-@pytest.mark.parametrize("wrong", [torch.zeros(0, 1), torch.zeros(2, 3), torch.zeros(2, 1, 4, 4)])
+@pytest.mark.parametrize("wrong", [torch.zeros(0, 1), torch.zeros(2, 3), torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4)])
 def test_logits_of_another_shape_are_refused(loss, wrong) -> None:
-    with pytest.raises(ValueError, match=r"logits: expected \(N, 1\) or \(N,\)"):
+    with pytest.raises(ValueError, match=r"logits: expected \(N, 1\), \(N,\) or \(N, 1, h, w\)"):
         loss(wrong, logits(0.0))
 
 

@@ -1,0 +1,76 @@
+"""ONNX files, run by onnxruntime on sizes that the graph was not taken from, a real frame among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dbgan.errors import DbganError
+from dbgan.image.codec import decode
+from dbgan.networks import Generator, export, generator
+from dbgan.networks.export import export_onnx
+from dbgan.restore import to_tensor
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is absent")
+pytest.importorskip("onnxscript", reason="the extra `onnx` is absent")
+
+pytestmark = pytest.mark.slow  # torch's exporter takes some 5 s a network
+
+NETWORKS = {
+    "rrdb": lambda: generator("dbgan", block="rrdb", blocks=1, width=8, growth=4),
+    "bgan": lambda: generator("bgan", blocks=2, width=8, noise="blocks"),
+    "nafnet": lambda: generator("dbgan", network="nafnet", width=4, encoder=(1,), decoder=(1,), pooling=16),
+}
+
+
+def shaken(network: Generator) -> Generator:
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02)
+    return network
+
+
+def picture(height: int, width: int) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_onnxruntime_gives_what_torch_gives_at_any_size(tmp_path, name) -> None:
+    network = shaken(NETWORKS[name]())
+    done = export_onnx(network, tmp_path / "n.onnx", [picture(31, 50)])
+    assert done.difference < 1e-5
+    session = onnxruntime.InferenceSession(str(tmp_path / "n.onnx"), providers=["CPUExecutionProvider"])
+    assert {i.name for i in session.get_inputs()} == ({"image", "z"} if network.kind == "bgan" else {"image"})
+    image, z = picture(9, 70), torch.tensor([[0.5, -1.0, 2.0, 0.1]])
+    extra = [z] if network.kind == "bgan" else []
+    feeds = {"image": image.numpy()} | ({"z": z.numpy()} if extra else {})
+    with torch.inference_mode():
+        np.testing.assert_allclose(session.run(None, feeds)[0], network(image, *extra).numpy(), atol=1e-5)
+
+
+def test_a_real_frame(tmp_path, shared_data: Path) -> None:
+    frame = sorted((shared_data / "gopro").rglob("*.png"))[0]
+    image = to_tensor(decode(frame.read_bytes())[:360, :500]).contiguous()
+    done = export_onnx(shaken(NETWORKS["rrdb"]()), tmp_path / "n.onnx", [image])
+    assert done.sizes == [(360, 500)]
+    assert done.difference < 1e-5
+
+
+def test_a_file_that_differs_from_torch_is_not_written(tmp_path, monkeypatch) -> None:
+    network = shaken(NETWORKS["rrdb"]()).eval()
+    model = export._traced(network)
+    monkeypatch.setattr(export, "_traced", lambda _: model)
+    with torch.no_grad():
+        network.tail[1].bias.add_(0.015)
+    with pytest.raises(DbganError, match=r"differs from torch by 0\.0[12].*at most 0\.001"):
+        export_onnx(network, tmp_path / "n.onnx", [picture(16, 16)])
+    assert not (tmp_path / "n.onnx").exists()
+
+
+def test_without_the_extra_the_message_names_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(DbganError, match=r"Next: pip install 'dbgan\[onnx\]'"):
+        export_onnx(NETWORKS["rrdb"](), tmp_path / "n.onnx", [])
