@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from dbgan.cli_calibrate import calibrate
 from dbgan.cli_corpus import CorpusFolder, corpus_app
 from dbgan.cli_weights import weights_app
 from dbgan.errors import DbganError, ImageError, ParamsError
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Raw captures in, versioned deblurring corpora and trained deblurring networks out.",
 )
+app.command()(calibrate)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(weights_app, name="weights")
 

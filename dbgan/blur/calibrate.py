@@ -52,7 +52,7 @@ class Points:
     clipped_share: float
 
 
-def calibrate(corpus: Path, *, device: str | None = None, pictures: int = 64) -> dict[str, Constants]:
+def calibrate(corpus: Path, *, device: str | None = None, pictures: int = 64) -> tuple[dict[str, Constants], list[str]]:
     """Constants of each device whose pictures a corpus holds.
 
     Args:
@@ -61,7 +61,8 @@ def calibrate(corpus: Path, *, device: str | None = None, pictures: int = 64) ->
         pictures: of each device at most, chosen by the hash of their keys.
 
     Returns:
-        Device -> constants. A device without enough smooth blocks is left out; pictures without a device are "unknown".
+        Device -> constants, and the devices that were left out because they show too few smooth blocks. Pictures
+        without a device are of "unknown".
 
     Raises:
         CorpusError: the corpus cannot be read, or holds no picture of `device`.
@@ -97,7 +98,7 @@ def calibrate(corpus: Path, *, device: str | None = None, pictures: int = 64) ->
             f"{corpus}: expected {MIN_BLOCKS} unclipped blocks of {BLOCK} px at each of {MIN_BINS} brightnesses, "
             f"found fewer in the pictures of {', '.join(chosen)}.\nNext: give more or larger pictures."
         )
-    return found
+    return found, sorted(set(chosen) - set(found))
 
 
 def measure(picture: NDArray[np.uint8]) -> Points:

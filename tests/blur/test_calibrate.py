@@ -94,13 +94,14 @@ def phones(tmp_path: Path) -> Path:
 def test_each_device_of_a_corpus_gets_its_own_constants(tmp_path: Path) -> None:
     corpus = phones(tmp_path)
 
-    found = calibrate(corpus)
+    found, left_out = calibrate(corpus)
 
+    assert left_out == []
     assert list(found) == ["Acme P1", "Acme P2"]
     assert found["Acme P1"].shot == pytest.approx(4e-4, rel=0.2)
     assert found["Acme P2"].shot == pytest.approx(2e-3, rel=0.2)
-    assert list(calibrate(corpus, device="Acme P2")) == ["Acme P2"]
-    assert calibrate(corpus, pictures=2)["Acme P1"].pictures == 2
+    assert list(calibrate(corpus, device="Acme P2")[0]) == ["Acme P2"]
+    assert calibrate(corpus, pictures=2)[0]["Acme P1"].pictures == 2
 
 
 def test_an_unknown_device_and_pictures_too_small_are_refused(tmp_path: Path) -> None:
