@@ -1,6 +1,7 @@
 """params.yaml as validated models: every knob, its unit, its range. Nothing below `pipelines/` reads raw settings."""
 
 from dbgan.params.base import Model
+from dbgan.params.blur import AverageParams, CameraParams, KernelParams
 from dbgan.params.explain import validated
 from dbgan.params.networks import DiscriminatorParams, GeneratorParams, NafnetParams, PerceptualParams
 from dbgan.params.project import Params, load
@@ -23,7 +24,9 @@ from dbgan.params.training import (
 __all__ = [
     "AdversarialParams",
     "AuditParams",
+    "AverageParams",
     "BganParams",
+    "CameraParams",
     "CurateParams",
     "DbganCommon",
     "DbganParams",
@@ -32,6 +35,7 @@ __all__ = [
     "FinetuneParams",
     "GeneratorParams",
     "IngestParams",
+    "KernelParams",
     "Limits",
     "MatchParams",
     "Model",
