@@ -43,6 +43,9 @@ class TrainingParams(Model):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the device has it, by flags"
     )
+    compile: bool = Field(
+        False, description="networks through torch.compile: minutes at the start, and other last bits (recipe)"
+    )
     threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
     workers: int = Field(
         1, ge=1, le=1024, description="1: in this process; n: by Ray Train, a GPU each; part of the recipe (sum order)"

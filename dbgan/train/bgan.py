@@ -27,7 +27,7 @@ from dbgan.train.feed import crops_of, in_time
 from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
-from dbgan.train.numerics import Numerics
+from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.pictures import grid
 from dbgan.train.team import ALONE, Team
 
@@ -137,7 +137,7 @@ class BganTask:
             )
         )
         features = perceptual_features(params.perceptual)
-        self._features = numerics.place(features)
+        self._features = compiled(numerics.place(features), training)
         network = generator("bgan", **params.generator.arguments(), seed=training.seed)
         self.memory: dict[str, float] = {}
         self._learner = Learner(network, training=training, numerics=numerics, memory=self.memory)

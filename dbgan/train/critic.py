@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dbgan.params import ScheduleParams, TrainingParams, WarmupParams
 from dbgan.train.losses import Past
-from dbgan.train.numerics import Numerics
+from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import adam, frozen, update
 from dbgan.train.pool import LogitPool
 
@@ -46,7 +46,7 @@ class Critic:
         memory: dict[str, float],
         pool: int = 0,
     ) -> None:
-        self.network = numerics.place(network)
+        self.network = compiled(numerics.place(network), training)
         self._pool = LogitPool(pool).to(numerics.device) if pool else None
         self.optimizer = adam(self.network, training)
         self._generator_loss, self._discriminator_loss = generator_loss, discriminator_loss

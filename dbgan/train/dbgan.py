@@ -27,7 +27,7 @@ from dbgan.train.feed import in_time
 from dbgan.train.gauges import discriminator_warnings, psnr
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
-from dbgan.train.numerics import Numerics
+from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.pairs import DbganData, batches, open_data
 from dbgan.train.pictures import grid
 
@@ -160,7 +160,7 @@ class DbganTask:
 
     def _judged_by(self, common: DbganCommon, params: AdversarialParams, numerics: Numerics) -> None:
         features = perceptual_features(common.perceptual)
-        self._features = numerics.place(features)
+        self._features = compiled(numerics.place(features), common.training)
         self.facts["perceptual"] = features.description
         generator_loss, discriminator_loss = ADVERSARIAL[params.loss]
         training = common.training

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dbgan.networks.registry import Generator
 from dbgan.params import ScheduleParams, TrainingParams
-from dbgan.train.numerics import Numerics
+from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import Annealing, adam, update
 
 
@@ -37,6 +37,7 @@ class Learner:
             average = get_ema_multi_avg_fn(training.ema)  # type: ignore[no-untyped-call]
             self._average = AveragedModel(self.network, multi_avg_fn=average)
             self._average.requires_grad_(False)
+        compiled(self.network, training)  # after the average was copied from it, which is never compiled
 
     @property
     def product(self) -> Generator:

@@ -72,3 +72,10 @@ class Numerics:
         finally:
             torch.set_num_threads(threads)
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
+
+
+def compiled(network: nn.Module, training: TrainingParams) -> nn.Module:
+    """`network`, called through torch.compile where `training.compile` is set; its state dict stays the same."""
+    if training.compile:
+        network.compile()
+    return network

@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 from dbgan.files import state_dir
-from dbgan.params import BganParams, DbganCommon, PretrainParams, TrainingParams
+from dbgan.params import AdversarialParams, BganParams, DbganCommon, PretrainParams, TrainingParams
 from dbgan.train import bgan as bgan_module
 from dbgan.train import checkpoints, optimise, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
-from dbgan.train.dbgan import DbganTask, pretrain
+from dbgan.train.dbgan import DbganTask, pretrain, train_adversarial
 from dbgan.train.loop import DivergedError, Record, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
@@ -92,6 +92,58 @@ def test_killed_at_any_step_and_run_again_it_leaves_the_same_bytes(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (checkpoints.latest_path(work_folder() / "checkpoints") is not None) == (step > 1)
     train_bgan("toy", bgan_params, datasets, tmp_path / "resumed")
+    assert outs(tmp_path / "undisturbed") == outs(tmp_path / "resumed")
+
+
+KILLED_DBGAN = """
+import os, signal, sys
+from pathlib import Path
+from dbgan.params import AdversarialParams, DbganCommon
+from dbgan.train import dbgan
+step = dbgan.DbganTask.step
+def killing(self, number):
+    if number == int(sys.argv[6]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, number)
+dbgan.DbganTask.step = killing
+common, params = DbganCommon.model_validate_json(sys.argv[1]), AdversarialParams.model_validate_json(sys.argv[2])
+dbgan.train_adversarial("base", common, params, Path(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))
+"""
+
+
+@pytest.mark.parametrize("step", [3, 8])
+def test_average_pool_plateau_and_prefetch_survive_a_kill(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    training = common.training.model_copy(update={"ema": 0.7, "prefetch": 2, "cache": "none", "checkpoint_every": 3})
+    common = common.model_copy(update={"training": training})
+    params = AdversarialParams.model_validate(
+        {
+            "pool": 5,
+            "alpha": 1.0,
+            "warmup": {"max_steps": 2, "accuracy": 1.0},
+            "schedule": {
+                "steps": 9,
+                "lr": 1e-3,
+                "anneal": "plateau",
+                "plateau": {"smoothing": 0.5, "patience": 2, "drop": 0.5},
+            },
+        }
+    )
+    start = tmp_path / "l1" / "weights.safetensors"
+    pretrain(common, SCHEDULE, datasets, start.parent)
+    train_adversarial("base", common, params, start, datasets, tmp_path / "undisturbed")
+    rates = [row.split(",")[2] for row in (tmp_path / "undisturbed" / "curves.csv").read_text().splitlines()[1:]]
+    assert rates[-1] != rates[1]  # the plateau was reached
+    monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "state"))
+    paths = [str(path) for path in (start, datasets, tmp_path / "resumed")]
+    arguments = [common.model_dump_json(), params.model_dump_json(), *paths, str(step)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_DBGAN, *arguments], capture_output=True, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert checkpoints.latest_path(work_folder() / "checkpoints") is not None
+    train_adversarial("base", common, params, start, datasets, tmp_path / "resumed")
     assert outs(tmp_path / "undisturbed") == outs(tmp_path / "resumed")
 
 
