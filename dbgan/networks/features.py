@@ -1,11 +1,13 @@
 """Perceptual features: VGG19 up to conv5_4, before its ReLU. Paper section 3.2 ("features before ReLU").
 
-The released code takes torchvision's `features[:35]` with ImageNet's mean and deviation; so does this.
+The released code takes torchvision's `features[:35]` with ImageNet's mean and deviation; so does this. Other layers,
+several at once, and their weights are a choice: `conv3_4` is before its ReLU, `relu3_4` after.
 """
 
 from __future__ import annotations
 
 import urllib.error
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -26,27 +28,44 @@ VGG19_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-MIN_SIDE = 16
-"""Four poolings come before conv5_4."""
+DEFAULT_TAPS: Mapping[str, float] = {"conv5_4": 1.0}
+"""The released code's."""
 
 GROUPS = ((1, 2), (2, 2), (4, 4), (8, 4), (8, 4))
 """(channels as a multiple of the width, convolutions) of VGG19's five groups; a pooling between two groups."""
 
 
+def tap_places() -> dict[str, int]:
+    """Name of a layer (`conv1_1`, `relu1_1`, ... `relu5_4`) -> its place in torchvision's `features`."""
+    places: dict[str, int] = {}
+    place = 0
+    for group, (_, count) in enumerate(GROUPS, start=1):
+        for layer in range(1, count + 1):
+            places |= {f"conv{group}_{layer}": place, f"relu{group}_{layer}": place + 1}
+            place += 2
+        place += 1  # the pooling
+    return places
+
+
 class PerceptualFeatures(nn.Module):
-    """Frozen VGG19 `features[:35]`. Gradients reach the picture, never the weights.
+    """Frozen VGG19 up to its last tap. Gradients reach the picture, never the weights.
 
     Attributes:
         description: in words, which weights these are; for reports.
+        taps: layer -> its weight, in the order of the layers.
+        min_side: px, of the smallest picture that leaves a feature.
     """
 
     mean: Tensor
     std: Tensor
-    scale: Tensor
+    scales: Tensor
 
-    def __init__(self, width: int, description: str) -> None:
+    def __init__(self, width: int, description: str, taps: Mapping[str, float]) -> None:
         super().__init__()
         self.description = description
+        places = tap_places()
+        self.taps = {name: taps[name] for name in sorted(taps, key=places.__getitem__)}
+        self._places = [places[name] for name in self.taps]
         layers: list[nn.Module] = []
         inputs = 3
         for index, (multiple, count) in enumerate(GROUPS):
@@ -54,37 +73,50 @@ class PerceptualFeatures(nn.Module):
             for _ in range(count):
                 layers += [nn.Conv2d(inputs, multiple * width, 3, padding=1), nn.ReLU()]
                 inputs = multiple * width
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers = nn.Sequential(*layers[: self._places[-1] + 1])
+        self.min_side = 1 << sum(isinstance(layer, nn.MaxPool2d) for layer in self.layers)
         self.register_buffer("mean", torch.empty(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.empty(1, 3, 1, 1), persistent=False)
-        self.register_buffer("scale", torch.empty(()), persistent=False)
+        self.register_buffer("scales", torch.empty(len(taps)), persistent=False)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """conv5_4 before its ReLU.
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The features, each times its weight.
 
         Args:
-            image: NCHW float RGB in [0, 1]; at least 16 px on each side.
+            image: NCHW float RGB in [0, 1]; at least `min_side` px on each side: 16 for conv5_4.
 
         Returns:
-            (N, 8 * width, H // 16, W // 16); (N, 512, H // 16, W // 16) for VGG19 itself.
+            For one tap its features: (N, 8 * width, H // 16, W // 16) for conv5_4, 512 channels in VGG19 itself. For
+            several taps a tuple of them, in the order of `taps`.
 
         Raises:
             ValueError: a smaller picture, or no RGB.
         """
-        if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < MIN_SIDE:
+        if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < self.min_side:
             raise ValueError(
-                f"perceptual features: four poolings need RGB pictures of at least {MIN_SIDE}x{MIN_SIDE} px, "
-                f"found shape {tuple(image.shape)}.\nNext: raise training.crop."
+                f"perceptual features: poolings before {next(reversed(self.taps))} need RGB pictures of at least "
+                f"{self.min_side}x{self.min_side} px, found shape {tuple(image.shape)}.\nNext: raise training.crop."
             )
-        return cast(Tensor, self.layers((image - self.mean) / self.std)) * self.scale
+        found = tuple(features * scale for features, scale in zip(self._tapped(image), self.scales, strict=True))
+        return found if len(found) > 1 else found[0]
+
+    def _tapped(self, image: Tensor) -> list[Tensor]:
+        features, found = (image - self.mean) / self.std, []
+        for place, layer in enumerate(self.layers):
+            features = layer(features)
+            if place in self._places:
+                found.append(features)
+        return found
 
     def train(self, mode: bool = True) -> PerceptualFeatures:
         """Stays in eval mode: it is a measure, not a part of what is trained."""
         return super().train(False)
 
 
-def perceptual(weights: str = "imagenet", width: int = 64, seed: int = 0) -> PerceptualFeatures:
-    """VGG19's conv5_4 features, frozen, in eval mode, on the CPU.
+def perceptual(
+    weights: str = "imagenet", width: int = 64, seed: int = 0, taps: Mapping[str, float] = DEFAULT_TAPS
+) -> PerceptualFeatures:
+    """VGG19's features, frozen, in eval mode, on the CPU.
 
     Args:
         weights: `imagenet`: torchvision's file from `$TORCH_HOME`, downloaded once, its sha256 verified; `random`:
@@ -92,9 +124,10 @@ def perceptual(weights: str = "imagenet", width: int = 64, seed: int = 0) -> Per
             or the path of a VGG19 file (.pth or .safetensors, with torchvision's names).
         width: channels of the first group; other than 64 only with `random`.
         seed: seed of `random`.
+        taps: layer (a name of `tap_places`) -> weight of its features, over 0.
 
     Raises:
-        ParamsError: `width` does not fit `weights`.
+        ParamsError: an unknown layer, no layer, a weight that is not above 0; `width` does not fit `weights`.
         WeightsError: the file is missing, damaged, not to be had, or not VGG19's.
     """
     if weights != "random" and width != 64:
@@ -102,11 +135,24 @@ def perceptual(weights: str = "imagenet", width: int = 64, seed: int = 0) -> Per
             f"perceptual.width: {weights} weights are VGG19's, whose width is 64; found {width}.\n"
             "Next: set perceptual.width to 64, or perceptual.weights to random."
         )
+    unknown = [name for name in taps if name not in tap_places()]
+    if unknown or not taps or not all(weight > 0 for weight in taps.values()):
+        raise ParamsError(
+            "perceptual.taps: expected layers of VGG19 (conv1_1 ... conv5_4, relu1_1 ... relu5_4) with weights above "
+            f"0, found {dict(taps)}"
+        )
     if weights == "random":
-        return _random(width, seed)
+        return _random(width, seed, taps)
     if weights == "imagenet":
-        return _from_file(imagenet_file(), "VGG19 conv5_4 features trained on ImageNet (torchvision)")
-    return _from_file(Path(weights), f"VGG19 conv5_4 features of {Path(weights).name}")
+        return _from_file(imagenet_file(), f"VGG19 {named(taps)} features trained on ImageNet (torchvision)", taps)
+    return _from_file(Path(weights), f"VGG19 {named(taps)} features of {Path(weights).name}", taps)
+
+
+def named(taps: Mapping[str, float]) -> str:
+    """`conv5_4`, or `0.1 conv2_2 + conv5_4`."""
+    places = tap_places()
+    ordered = sorted(taps, key=places.__getitem__)
+    return " + ".join(name if taps[name] == 1.0 else f"{taps[name]:g} {name}" for name in ordered)
 
 
 def imagenet_file(*, url: str = VGG19_URL, sha256: str = VGG19_SHA256) -> Path:
@@ -143,9 +189,9 @@ def imagenet_file(*, url: str = VGG19_URL, sha256: str = VGG19_SHA256) -> Path:
     return path
 
 
-def _from_file(path: Path, description: str) -> PerceptualFeatures:
+def _from_file(path: Path, description: str, taps: Mapping[str, float]) -> PerceptualFeatures:
     tensors = _read_tensors(path)
-    network = _uninitialised(64, description)
+    network = _uninitialised(64, description, taps)
     prefix = "features." if any(name.startswith("features.") for name in tensors) else ""
     last = len(network.layers) - 1
     wanted = {
@@ -179,27 +225,28 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def _random(width: int, seed: int) -> PerceptualFeatures:
+def _random(width: int, seed: int, taps: Mapping[str, float]) -> PerceptualFeatures:
     network = _uninitialised(
-        width, f"random VGG19-shaped conv5_4 features (width {width}, seed {seed}), not ImageNet's"
+        width, f"random VGG19-shaped {named(taps)} features (width {width}, seed {seed}), not ImageNet's", taps
     )
     initialise(network, lambda _, weight: kaiming_std(weight, 0.0), seed=seed, purpose=f"perceptual-{width}")
     network.eval().requires_grad_(False)
     with torch.no_grad():
         # In float64 and rounded: the scale must not depend on the machine's order of summation.
-        spread = float(network.double()(calibration_picture().double()).std())
+        tapped = network.double()._tapped(calibration_picture().double())
     network.float()
-    network.scale.fill_(float(f"{1.0 / spread:.6g}"))
+    for index, (features, weight) in enumerate(zip(tapped, network.taps.values(), strict=True)):
+        network.scales[index] = weight * float(f"{1.0 / float(features.std()):.6g}")
     return network
 
 
-def _uninitialised(width: int, description: str) -> PerceptualFeatures:
+def _uninitialised(width: int, description: str, taps: Mapping[str, float]) -> PerceptualFeatures:
     with torch.device("meta"):
-        network = PerceptualFeatures(width, description)
+        network = PerceptualFeatures(width, description, taps)
     network = network.to_empty(device="cpu")
     network.mean.copy_(torch.tensor(MEAN).view(1, 3, 1, 1))
     network.std.copy_(torch.tensor(STD).view(1, 3, 1, 1))
-    network.scale.fill_(1.0)
+    network.scales.copy_(torch.tensor([*network.taps.values()]))
     return network
 
 

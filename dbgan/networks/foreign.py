@@ -92,8 +92,9 @@ def import_weights(path: Path) -> Imported:
         )
     how = NAMINGS[naming]
     network = how.build(tensors)
-    theirs = {how.rename(name): name for name in network.state_dict()}
-    check_tensors(path, tensors, {name: network.state_dict()[own] for name, own in theirs.items()}, NEXT)
+    expected = network.state_dict()
+    theirs = {how.rename(name): name for name in expected}
+    check_tensors(path, tensors, {name: expected[own] for name, own in theirs.items()}, NEXT)
     network.load_state_dict({own: tensors[name].float().contiguous() for name, own in theirs.items()})
     return Imported(network.eval(), naming, len(tensors))
 

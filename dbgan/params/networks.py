@@ -118,9 +118,16 @@ class DiscriminatorParams(Model):
     spectral_norm: bool = Field(False, description="bound every layer's largest singular value")
 
 
+Tap = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]
+TapWeight = Annotated[float, Field(gt=0.0)]
+
+
 class PerceptualParams(Model):
-    """VGG19 `features[:35]` (conv5_4 before ReLU), L1 on features."""
+    """VGG19 `features[:35]` (conv5_4 before ReLU) or other layers of it, L1 on features."""
 
     weights: str = Field("imagenet", description="`imagenet`, `random`, or the path of a vgg19 weights file")
     width: int = Field(64, ge=4, le=64, description="channels of the first block; other than 64 only with `random`")
     seed: int = Field(0, description="seed of `random`")
+    taps: dict[Tap, TapWeight] = Field(
+        {"conv5_4": 1.0}, min_length=1, description="layers and their weights; conv3_4 before its ReLU, relu3_4 after"
+    )

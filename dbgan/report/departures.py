@@ -107,6 +107,8 @@ def network(own: GeneratorParams) -> str:
     if own.network == "nafnet":
         blocks = sum(own.nafnet.encoder) + own.nafnet.middle + sum(own.nafnet.decoder)
         return f"NAFNet of {blocks} blocks, width {own.width}{clamp}"
+    if own.network == "trajectory":
+        return f"trajectory head, paths to {own.trajectory.max_path:g} px, {own.blocks} blocks of {own.width} channels"
     growth = "" if own.block == "plain" else f", growth {own.growth}"
     whole = "" if own.global_residual else ", no global residual"
     return f"{own.blocks} {own.block} blocks of {own.width} channels{growth}{whole}{clamp}"
@@ -119,7 +121,8 @@ def _discriminator(own: DiscriminatorParams) -> str:
 def features(own: PerceptualParams) -> str:
     """Whose VGG19 features, in words. The path of a weights file is not said: folders may hold names of people."""
     whose = {"imagenet": "trained on ImageNet", "random": "random"}.get(own.weights, "from a file of one's own")
-    return f"{whose}, width {own.width}"
+    layers = " + ".join(name if weight == 1.0 else f"{weight:g} {name}" for name, weight in sorted(own.taps.items()))
+    return f"{whose}, width {own.width}" + ("" if own.taps == {"conv5_4": 1.0} else f", {layers}")
 
 
 def grouped(found: list[Departure]) -> list[Departure]:

@@ -279,4 +279,4 @@ def add_noise(
 
 def perceptual_features(params: PerceptualParams) -> PerceptualFeatures:
     """The perceptual network that `params` name."""
-    return perceptual(params.weights, params.width, params.seed)
+    return perceptual(params.weights, params.width, params.seed, params.taps)

@@ -104,16 +104,19 @@ def low_pass_content(output: Tensor, target: Tensor) -> Tensor:
 
 
 def perceptual(features: nn.Module, output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of `features` (dbgan.networks.perceptual); scalar float32.
+    """Mean absolute difference of `features` (dbgan.networks.perceptual), summed over layers; scalar float32.
 
     Args:
-        features: NCHW picture in [0, 1] -> features.
+        features: NCHW picture in [0, 1] -> features, or a tuple of those of several layers, times their weights.
         output: the generator's NCHW float.
         target: NCHW float: BGAN's own sharp input, or DBGAN's sharp target. No gradient goes there.
     """
     with torch.no_grad():
         wanted = features(target)
-    return content(features(output), wanted, "l1")
+    found = features(output)
+    if isinstance(wanted, Tensor):
+        return content(found, wanted, "l1")
+    return torch.stack([content(own, other, "l1") for own, other in zip(found, wanted, strict=True)]).sum()
 
 
 def _means(real: Tensor, fake: Tensor, past: Past | None) -> tuple[Tensor, Tensor]:

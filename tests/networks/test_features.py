@@ -59,6 +59,55 @@ def test_features_alone_and_safetensors_are_read_too(vgg19, tmp_path) -> None:
     assert "vgg19.safetensors" in other.description
 
 
+@pytest.mark.parametrize("taps", [{"conv1_2": 0.1}, {"relu2_2": 1.0}, {"conv5_4": 1.0, "conv2_2": 0.1, "relu3_1": 0.5}])
+def test_taps_are_torchvisions_layers_times_their_weights(vgg19, taps) -> None:
+    layers, path = vgg19
+    places = {"conv1_2": 2, "relu2_2": 8, "conv2_2": 7, "relu3_1": 11, "conv5_4": 34}  # by hand
+    shift = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
+    image = crops(1, 32)
+    normal = (image - shift) / torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
+    features = perceptual(str(path), taps=taps)
+    with torch.no_grad():
+        expected = {name: layers[: places[name] + 1](normal) for name in taps}
+        found = features(image)
+    found = found if isinstance(found, tuple) else (found,)
+    assert list(features.taps) == sorted(taps, key=places.__getitem__)
+    for (name, weight), tapped in zip(features.taps.items(), found, strict=True):
+        torch.testing.assert_close(tapped, weight * expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_loss_of_several_layers_is_their_weighted_sum() -> None:
+    from dbgan.train.losses import perceptual as loss
+
+    one, other = crops(side=32), crops(2, 32)[1:]
+    alone = {name: loss(perceptual("random", width=8, taps={name: 1.0}), one, other) for name in ("conv2_2", "relu4_1")}
+    both = loss(perceptual("random", width=8, taps={"relu4_1": 2.0, "conv2_2": 0.25}), one, other)
+    torch.testing.assert_close(both, 0.25 * alone["conv2_2"] + 2.0 * alone["relu4_1"], rtol=1e-5, atol=0)
+
+
+def test_a_shallow_layer_takes_smaller_pictures_and_reads_no_deeper_weights() -> None:
+    features = perceptual("random", width=4, taps={"conv2_1": 1.0})
+    assert features.min_side == 2
+    assert features(crops(side=2)).shape == (1, 8, 1, 1)
+    assert len(features.layers) == 6
+    assert "conv2_1" in features.description
+
+
+@pytest.mark.parametrize("taps", [{}, {"conv2_3": 1.0}, {"conv5_4": 0.0}])
+def test_layers_that_vgg19_lacks_and_weights_without_effect_are_refused(taps) -> None:
+    with pytest.raises(ParamsError, match="expected layers of VGG19"):
+        perceptual("random", width=4, taps=taps)
+
+
+def test_random_features_are_those_of_the_first_version() -> None:
+    """Equal parameters must give equal trainings: a recorded value."""
+    with torch.no_grad():
+        found = perceptual("random", width=8, seed=4)(calibration_picture())
+    torch.testing.assert_close(
+        found.flatten()[:3], torch.tensor([0.099481, -1.283126, -0.580588]), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_weights_are_frozen_and_gradients_reach_the_picture() -> None:
     features = perceptual("random", width=8).train()
     image = crops().requires_grad_()
