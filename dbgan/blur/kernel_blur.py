@@ -26,6 +26,8 @@ from dbgan.blur.varying import convolve_varying, node_positions
 from dbgan.seeds import generator
 
 KINDS = ("shake", "linear", "disk", "gaussian")
+BAND = 64
+"""Rows that are stored at a time; no byte depends on it."""
 Range = tuple[float, float]
 
 
@@ -189,9 +191,13 @@ def blur_again(sharp: NDArray[np.uint8], parameters: dict[str, Any]) -> NDArray[
     """
     check_image(sharp, "sharp")
     response: Response = parameters["response"]
-    stored = from_linear(blurred_light(linear_table(response)[sharp], parameters), response)
+    light = blurred_light(linear_table(response)[sharp], parameters)
     sigma, rng = float(parameters["noise_sigma"]), generator(int(parameters["noise_seed"]), "noise")
-    return to_uint8(stored + rng.normal(0.0, sigma, sharp.shape) if sigma > 0 else stored)
+    blurry = np.empty_like(sharp)
+    for top in range(0, len(light), BAND):  # large pictures in bands: each step makes copies of float64
+        stored = from_linear(light[top : top + BAND], response)
+        blurry[top : top + BAND] = to_uint8(stored + rng.normal(0.0, sigma, stored.shape) if sigma > 0 else stored)
+    return blurry
 
 
 def _uniform(rng: np.random.Generator, ends: Range) -> float:

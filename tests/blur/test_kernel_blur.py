@@ -168,3 +168,11 @@ def _spread(kernel: np.ndarray) -> float:
 
 def test_the_defaults_of_params_are_those_of_the_model() -> None:
     assert KernelBlur(**KernelParams().model_dump()) == KernelBlur()
+
+
+def test_no_byte_depends_on_the_bands_it_is_stored_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, record = only("disk", noise=(0.01, 0.01))(picture(), seed=1, key="a/b", variant=0)
+
+    monkeypatch.setattr("dbgan.blur.kernel_blur.BAND", 7)
+
+    assert np.array_equal(whole, blur_again(picture(), record.parameters))
