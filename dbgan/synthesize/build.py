@@ -1,8 +1,7 @@
-"""Makes the pairs of one shard: decode the sharp frame, blur it, encode that, copy the sharp bytes, note lineage."""
+"""Makes the pairs of one shard: read sharp frames, blur them, encode that, copy the sharp bytes, note lineage."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,24 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.blur.model import Blur, Record
+from dbgan.blur.model import Blur, Record, run
 from dbgan.corpus import Corpus
 from dbgan.corpus.columns import allowed_columns
-from dbgan.corpus.layout import EncodedSample, Plan, Reject, Sample, pixel_digest
+from dbgan.corpus.layout import EncodedSample, Plan, Reject, pixel_digest
+from dbgan.engine.overlap import overlapped
 from dbgan.errors import DbganError
-from dbgan.image.codec import decode, encode
+from dbgan.image.codec import JPEG_QUALITY, decode, encode
 from dbgan.image.quality import measure, pair_psnr
 from dbgan.recipe import canonical
 from dbgan.synthesize.plan import BUILDER, Item
+from dbgan.synthesize.sharp import Sharp, SharpPictures
 
 REVISION = 2
 """Raised by hand when the bytes of a shard change for the same recipe."""
+
+Pixels = NDArray[np.uint8]
+Frames = tuple[Sharp, list[Pixels]]
+"""The sharp picture, and the window that is blurred: that picture alone for most blurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +36,21 @@ class PairBuilder:
 
     Attributes:
         corpora: source name -> folder of its corpus.
-        blur: what blurs.
+        blurs: model -> what blurs; a `digest` (of weights) goes into the pairs as `generator`.
         seed: of everything random.
-        ext: file type of the new corpus.
-        generator: hex sha256 of the blur's weights, empty if it has none.
+        ext: file type of the new corpus. quality: of its JPEGs.
+        io_threads: threads that read, and as many that encode. makers: threads of blurs that do not use a device.
+        memory: bytes of decoded pictures kept for their other variants. These three never change bytes.
     """
 
     corpora: Mapping[str, Path]
-    blur: Blur
+    blurs: Mapping[str, Blur]
     seed: int
     ext: str
-    generator: str = ""
+    quality: int = JPEG_QUALITY
+    io_threads: int = 2
+    makers: int = 1
+    memory: int = 1 << 30
 
     name: ClassVar[str] = BUILDER
     revision: ClassVar[int] = REVISION
@@ -51,6 +60,7 @@ class PairBuilder:
         "dbgan.image",
         "dbgan.networks",
         "dbgan.restore",
+        "dbgan.engine.overlap",
         "dbgan.corpus.write",
         "dbgan.corpus.layout",
         "dbgan.corpus.columns",
@@ -59,41 +69,82 @@ class PairBuilder:
 
     def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
         """Open the sources; the weights are loaded with the first picture."""
-        opened = {name: Corpus.open(path) for name, path in self.corpora.items()}
+        return Pairs(self).of
 
-        def build(plan: Plan) -> Iterator[EncodedSample | Reject]:
-            return (self.pair(opened[item.source], item) for item in plan.items)
 
-        return build
+class Pairs:
+    """An opened `PairBuilder`: the three steps of a pair. They may run beside each other.
 
-    def pair(self, corpus: Corpus, item: Item) -> EncodedSample:
-        """One pair, ready to be written."""
-        sample = sharp_sample(corpus, item.source_key)
-        sharp = sample.images["sharp"]
-        blurry, record = self.blur(sharp, seed=self.seed, key=item.source_key, variant=item.variant)
-        if blurry.shape != sharp.shape or blurry.dtype != np.uint8:
+    Attributes:
+        pictures: the sharp pictures.
+    """
+
+    def __init__(self, builder: PairBuilder) -> None:
+        self._builder = builder
+        corpora = {name: Corpus.open(path) for name, path in builder.corpora.items()}
+        self.pictures = SharpPictures(corpora, builder.ext, builder.quality, builder.memory)
+
+    def of(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
+        """The pairs of a shard, in order; returns the seconds of each step."""
+        self.pictures.turn_to(plan.group)
+        threads = self._builder.io_threads
+        return overlapped(
+            plan.items,
+            self.read,
+            self.blurred,
+            self.encoded,
+            readers=threads,
+            makers=self._makers(plan),
+            finishers=threads,
+        )
+
+    def _makers(self, plan: Plan) -> int:
+        """A network uses all its threads for one picture; other blurs take a thread per picture."""
+        return 1 if any(item.model == "bgan" for item in plan.items) else self._builder.makers
+
+    def read(self, item: Item) -> Frames:
+        """First step: the sharp picture and its window, decoded."""
+        moving = len(item.window) > 1
+        sharp = self.pictures.get(item.source, item.source_key, moving=moving)
+        if not moving:
+            return sharp, [sharp.pixels]
+        return sharp, [self.pictures.get(item.source, key, moving=True).pixels for key in item.window]
+
+    def blurred(self, item: Item, frames: Frames) -> tuple[Pixels, Record]:
+        """Second step: the blur."""
+        sharp, window = frames
+        blur, expected = self._builder.blurs[item.model], sharp.pixels.shape
+        for key, frame in zip(item.window, window, strict=False):
+            if frame.shape != expected:
+                raise DbganError(f"{key}: expected {expected}, the size of {item.source_key}, found {frame.shape}.")
+        picture, record = run(blur, window, seed=self._builder.seed, key=item.source_key, variant=item.variant)
+        if picture.shape != expected or picture.dtype != np.uint8:
             raise DbganError(
-                f"blur {self.blur.name!r} of {item.source_key}: expected {sharp.shape} uint8, "
-                f"found {blurry.shape} {blurry.dtype}."
+                f"blur {blur.name!r} of {item.source_key}: expected {expected} uint8, "
+                f"found {picture.shape} {picture.dtype}."
             )
-        copied = corpus.header.ext == self.ext
-        fields = {
-            "blur": encode(blurry, self.ext),
-            "sharp": corpus.encoded(item.source_key, "sharp") if copied else encode(sharp, self.ext),
-        }
-        # What a reader will see: a JPEG's pixels are not those that went into the encoder.
-        seen = {
-            "blur": blurry if self.ext == "png" else decode(fields["blur"]),
-            "sharp": sharp if copied or self.ext == "png" else decode(fields["sharp"]),
-        }
-        meta = self._meta(item, sample, record)
-        kept = frozenset({"sharp"} if copied and sample.meta["sharp_kept"] else ())
-        return EncodedSample(item.key, fields, meta, columns(seen), kept)
+        return picture, record
 
-    def _meta(self, item: Item, sample: Sample, record: Record) -> dict[str, Any]:
+    def encoded(self, item: Item, frames: Frames, made: tuple[Pixels, Record]) -> EncodedSample:
+        """Third step: the pair, ready to be written."""
+        sharp, (blurry, record) = frames[0], made
+        data = encode(blurry, self._builder.ext, quality=self._builder.quality)
+        # What a reader will see: a JPEG's pixels are not those that went into the encoder.
+        seen = blurry if self._builder.ext == "png" else decode(data)
+        columns = {
+            "pair_psnr": pair_psnr(seen, sharp.seen),
+            "blur_pixels_sha256": pixel_digest(seen),
+            **{f"blur_{name}": value for name, value in measure(seen).items()},
+            **sharp.columns,
+        }
+        kept = frozenset({"sharp"} if sharp.copied and sharp.meta["sharp_kept"] else ())
+        fields = {"blur": data, "sharp": sharp.data}
+        return EncodedSample(item.key, fields, self._meta(item, sharp, record), columns, kept)
+
+    def _meta(self, item: Item, sharp: Sharp, record: Record) -> dict[str, Any]:
         sequence, _, frame = item.key.partition("/")
-        height, width = sample.images["sharp"].shape[:2]
-        told = {name: sample.meta[name] for name in (*allowed_columns(), "origin")}
+        height, width = sharp.pixels.shape[:2]
+        told = {name: sharp.meta[name] for name in (*allowed_columns(), "origin")}
         return {
             "key": item.key,
             "sequence": sequence,
@@ -107,22 +158,5 @@ class PairBuilder:
             "noise": [float(value) for value in record.noise],
             "method": record.method,
             "parameters": canonical(record.parameters).decode(),
-            "generator": self.generator,
+            "generator": getattr(self._builder.blurs[item.model], "digest", ""),
         }
-
-
-def sharp_sample(corpus: Corpus, key: str) -> Sample:
-    """A sample with its sharp image only: the blurry one of a paired source is not decoded."""
-    limit = corpus.header.max_pixels
-    return Sample(
-        key, {"sharp": decode(corpus.encoded(key, "sharp"), max_pixels=limit)}, json.loads(corpus.encoded(key, "json"))
-    )
-
-
-def columns(images: Mapping[str, NDArray[np.uint8]]) -> dict[str, Any]:
-    """Manifest columns of a pair: pixel digests, quality measures of both pictures, and their PSNR."""
-    found: dict[str, Any] = {"pair_psnr": pair_psnr(images["blur"], images["sharp"])}
-    for field, pixels in images.items():
-        found[f"{field}_pixels_sha256"] = pixel_digest(pixels)
-        found |= {f"{field}_{name}": value for name, value in measure(pixels).items()}
-    return found

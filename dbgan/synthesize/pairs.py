@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from dbgan.blur.model import Blur
+from dbgan.blur.compose import make
+from dbgan.blur.model import Blur, stride_of, window_of
 from dbgan.corpus.header import Header
 from dbgan.corpus.read import read_header
+from dbgan.corpus.verify import verify
 from dbgan.engine import BuildReport, build_corpus
-from dbgan.errors import ParamsError
+from dbgan.errors import CorpusError, ParamsError
 from dbgan.files import sha256_file
+from dbgan.image.codec import JPEG_QUALITY
 from dbgan.params import SynthesizeParams, validated
 from dbgan.recipe import codec_versions, device_class
 from dbgan.synthesize.build import REVISION, PairBuilder
-from dbgan.synthesize.plan import Settings, SharpSource, plan, read_source
+from dbgan.synthesize.plan import Model, Settings, SharpSource, plan, read_source
 
-NOT_IN_CORPUS = ("workers",)
+NOT_IN_CORPUS = ("workers", "io_threads", "memory_mb")
 """Parameters that change no byte: they are left out of corpus.json."""
 
 
@@ -43,16 +46,16 @@ def synthesize(
         DbganError: weights are missing; shards failed (the finished ones are kept).
         ParamsError: a model that is not offered.
     """
-    blur = make_blur(
-        params.model,
-        models / "bgan" / params.generator / "weights.safetensors" if params.model == "bgan" else None,
-        tile=params.tile,
-        precision=params.precision,
-    )
+    weights = models / "bgan" / params.generator / "weights.safetensors" if params.generator else None
+    blurs = make_blurs(params, weights)
     train = datasets / "train"
-    sources = [read_source(train / source, train / f"{source}.selection.parquet") for source in params.sharp]
+    windows = any(window_of(blur) != (0, 0) for blur in blurs.values())
+    sources = [
+        read_source(train / source, train / f"{source}.selection.parquet", neighbours=windows)
+        for source in params.sharp
+    ]
     count = params.workers if workers is None else workers
-    return make_pairs(name, sources, blur, params, out, count)
+    return make_pairs(name, sources, blurs, params, out, count, rehearse=True)
 
 
 def blur_corpus(
@@ -64,113 +67,171 @@ def blur_corpus(
     variants: int = 1,
     seed: int = 0,
     workers: int = 1,
+    settings: Mapping[str, Any] | None = None,
 ) -> BuildReport:
     """Blur every sharp picture of one corpus (`dbgan blur`). No selection applies: all of the corpus is meant.
 
     Args:
         corpus: a paired or sharp corpus.
         out: folder of the new corpus; its name is the corpus's.
-        model: `bgan` or `kernel`.
+        model: `bgan`, `average` or `kernel`.
         weights: the BGAN's weights.safetensors; only with `bgan`.
         variants: blurry versions per picture.
         seed: of everything random.
         workers: 1: in this process; n: n Ray actors; 0: one per device.
+        settings: further fields of `SynthesizeParams`.
 
     Raises:
         ParamsError: an unknown model, or weights missing or given for a model that has none.
         CorpusError: the corpus cannot be read or has no sharp pictures.
     """
     source = read_source(corpus)
-    blur = make_blur(model, weights)
-    # The weights have no name here, so corpus.json names them by their digest.
-    generator = f"sha256-{sha256_file(weights)}" if weights is not None else ""
-    values = {"sharp": [source.name], "model": model, "generator": generator, "variants": variants, "seed": seed}
-    params = validated(SynthesizeParams, {**values, "image": source.ext}, f"dbgan blur {corpus}")
-    return make_pairs(out.name, [source], blur, params, out, workers)
-
-
-def make_blur(
-    model: str, weights: Path | None, *, tile: int = 512, precision: Literal["fp32", "bf16"] = "fp32"
-) -> Blur:
-    """The blur of a name.
-
-    Raises:
-        ParamsError: an unknown model, or weights missing or given for a model that has none.
-        DbganError: the weight file does not exist.
-    """
     if (model == "bgan") != (weights is not None):
         wanted = "needs the weights of a trained generator" if model == "bgan" else "takes no weights"
         raise ParamsError(f"blur model {model!r} {wanted}.\nNext: --weights models/bgan/NAME/weights.safetensors")
-    if model == "bgan" and weights is not None:
-        from dbgan.restore import best_device
-        from dbgan.synthesize.learned import BganBlur
+    # The weights have no name here, so corpus.json names them by their digest.
+    generator = f"sha256-{sha256_file(weights)}" if weights is not None else ""
+    values = {"sharp": [source.name], "model": model, "generator": generator, "variants": variants, "seed": seed}
+    params = validated(SynthesizeParams, {"image": source.ext, **(settings or {}), **values}, f"dbgan blur {corpus}")
+    return make_pairs(out.name, [source], make_blurs(params, weights), params, out, workers, rehearse=True)
 
-        # The device class is part of the recipe, so that a GPU's and a CPU's pictures never mix in a shard unnoticed.
-        return BganBlur(weights, tile=tile, precision=precision, device=best_device())
-    if model == "kernel":
-        from dbgan.blur import KernelBlur
 
-        return KernelBlur()
-    raise ParamsError(
-        f"blur model {model!r} cannot be used on a corpus: averaging (Eq. 2) needs the consecutive high-speed frames "
-        "between two sharp ones, which a corpus does not hold.\nNext: use bgan or kernel."
-    )
+def make_blurs(params: SynthesizeParams, weights: Path | None) -> dict[str, Blur]:
+    """Model -> blur, for every model that has a share.
+
+    Args:
+        params: their parameters.
+        weights: of the generator; only with bgan.
+
+    Raises:
+        DbganError: the weight file, or a file of camera constants, does not exist.
+    """
+    blurs: dict[str, Blur] = {}
+    for model in params.shares:
+        learned: Blur | None = None
+        if model == "bgan" and weights is not None:
+            from dbgan.restore import best_device
+            from dbgan.synthesize.learned import BganBlur
+
+            # The device class is part of the recipe: a GPU's and a CPU's pictures never mix in a shard unnoticed.
+            learned = BganBlur(weights, tile=params.tile, precision=params.precision, device=best_device())
+        blurs[model] = make(model, params, learned)
+    return blurs
 
 
 def make_pairs(
-    name: str, sources: Sequence[SharpSource], blur: Blur, params: SynthesizeParams, out: Path, workers: int
+    name: str,
+    sources: Sequence[SharpSource],
+    blurs: Mapping[str, Blur],
+    params: SynthesizeParams,
+    out: Path,
+    workers: int,
+    *,
+    rehearse: bool = False,
 ) -> BuildReport:
     """Blur the frames of `sources` into the corpus `out`: the common part of both verbs, for any `Blur`.
 
     Args:
         name: of the new corpus.
         sources: frames to blur.
-        blur: what blurs; `digest` (of its weights) and `device` are read where it has them.
-        params: variants, seed, image, shard_samples, threads; the whole is recorded in corpus.json.
+        blurs: model -> what blurs; `digest` (of its weights) and `device` are read where it has them.
+        params: variants, seed, image, shard_samples, threads, ...; the whole is recorded in corpus.json.
         out: folder of the new corpus.
         workers: as in `blur_corpus`.
+        rehearse: before anything is built, look at the sources' files and take one picture through the whole path.
+
+    Raises:
+        CorpusError: a source is damaged.
     """
-    device = getattr(blur, "device", "cpu")
-    computed = {"codecs": codec_versions(), "device": device_class(device, params.threads)}
-    settings = Settings(
-        variants=params.variants,
-        seed=params.seed,
-        ext=params.image,
-        shard_samples=params.shard_samples,
-        blur={"name": blur.name, "revision": blur.revision, **blur.describe()},
-        computed=computed,
-        revision=REVISION,
-    )
+    device = next((d for blur in blurs.values() if (d := getattr(blur, "device", "cpu")) != "cpu"), "cpu")
+    settings = settings_of(params, blurs)
+    if rehearse:
+        for source in sources:
+            check_source(source)
     header = Header(
         kind="paired",
         ext=params.image,
         name=name,
         params=params.model_dump(mode="json", exclude=set(NOT_IN_CORPUS)),
         codecs=codec_versions(),
-        device_class=computed["device"],
+        device_class=device_class(device, params.threads),
         synthesized=True,
         max_pixels=max(read_header(source.path).max_pixels for source in sources),
-        notes=_notes(sources, settings.blur),
-    )
-    builder = PairBuilder(
-        {source.name: source.path for source in sources}, blur, params.seed, params.image, getattr(blur, "digest", "")
+        notes=_notes(sources, settings),
     )
     return build_corpus(
         out,
         header,
-        builder,
+        make_builder(sources, blurs, params),
         plan(sources, settings),
         workers=workers,
         gpus_per_worker=_gpus_per_worker(device, workers),
         threads=params.threads,
+        rehearse=rehearse,
     )
 
 
-def _notes(sources: Sequence[SharpSource], blur: Mapping[str, Any]) -> tuple[str, ...]:
+def settings_of(params: SynthesizeParams, blurs: Mapping[str, Blur]) -> Settings:
+    """What the plan needs to know of parameters and blurs."""
+    shares = {str(name): share for name, share in params.shares.items()}
+    models = {
+        name: Model(
+            blur={"name": blur.name, "revision": blur.revision, **blur.describe()},
+            computed={
+                "codecs": codec_versions(),
+                "device": device_class(getattr(blur, "device", "cpu"), params.threads),
+            },
+            share=shares.get(name, 1.0),
+            window=window_of(blur),
+            stride=stride_of(blur),
+        )
+        for name, blur in blurs.items()
+    }
+    usual = params.image == "png" or params.jpeg_quality == JPEG_QUALITY
+    ext = params.image if usual else f"{params.image} of quality {params.jpeg_quality}"
+    return Settings(params.variants, params.seed, ext, params.shard_samples, models, REVISION)
+
+
+def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], params: SynthesizeParams) -> PairBuilder:
+    """The engine's builder of these pairs."""
+    return PairBuilder(
+        {source.name: source.path for source in sources},
+        dict(blurs),
+        params.seed,
+        params.image,
+        quality=params.jpeg_quality,
+        io_threads=params.io_threads,
+        makers=params.threads,
+        memory=params.memory_mb * 1_000_000,
+    )
+
+
+def check_source(source: SharpSource) -> None:
+    """Look at a source's tables and at the sizes of its shards, in a moment: `dbgan corpus verify --quick`.
+
+    Raises:
+        CorpusError: something is wrong with it.
+    """
+    problems = verify(source.path, quick=True)
+    if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems[:5])
+        more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise CorpusError(
+            f"{source.path}: this source is damaged:{lines}{more}\n"
+            "Next: `dbgan corpus verify --repair`, then `dvc pull` or build it again; nothing was blurred yet."
+        )
+
+
+def _notes(sources: Sequence[SharpSource], settings: Settings) -> tuple[str, ...]:
     frames = ", ".join(f"{len(source.rows)} of {source.name}" for source in sources)
-    return (
-        f"Sharp frames: {frames}. Their blur is synthetic, made by {blur['name']}; the manifest says how, per pair.",
-    )
+    whole = sum(model.share for model in settings.models.values())
+    parts = [f"{model.blur['name']}{_percent(model.share / whole)}" for _, model in sorted(settings.models.items())]
+    made = ", ".join(parts)
+    return (f"Sharp frames: {frames}. Their blur is synthetic, made by {made}; the manifest says how, per pair.",)
+
+
+def _percent(share: float) -> str:
+    return "" if share == 1 else f" ({share:.0%} of the shards)"
 
 
 def _gpus_per_worker(device: str, workers: int) -> float:

@@ -204,6 +204,83 @@ def test_blur_corpus_with_weights_names_them_by_digest(datasets: Path, models: P
     assert header.params["generator"] == f"sha256-{hashlib.sha256(weights.read_bytes()).hexdigest()}"
 
 
+def test_models_share_a_corpus_and_every_pair_says_which_made_it(datasets: Path, models: Path, tmp_path: Path) -> None:
+    params = bgan_params(models={"bgan": 1, "kernel": 1, "average": 1}, average={"frames": 2, "stride": 1}, variants=3)
+    synthesize("syn", params, datasets, models, tmp_path / "syn")
+    corpus = Corpus.open(tmp_path / "syn")
+    table = corpus.table(["shard", "method", "generator", "noise", "parameters"])
+    assert set(table["method"]) == {"bgan", "kernel", "average"}
+    assert (table.groupby("shard")["method"].nunique() == 1).all()
+    for _, row in table.iterrows():
+        assert bool(row["generator"]) == bool(len(row["noise"])) == (row["method"] == "bgan")
+        told = {"bgan": "tile", "kernel": "kind", "average": "frames"}[row["method"]]
+        assert told in json.loads(row["parameters"])
+    assert corpus.verify() == []
+    assert "(33% of the shards)" in (tmp_path / "syn/README.md").read_text()
+
+
+def test_a_changed_share_makes_only_those_shards_anew_that_change_their_model(
+    datasets: Path, models: Path, tmp_path: Path
+) -> None:
+    def methods() -> dict[str, str]:
+        table = Corpus.open(tmp_path / "syn").table(["shard", "method"])
+        return dict(zip(table["shard"], table["method"], strict=True))
+
+    synthesize("syn", bgan_params(models={"bgan": 1, "kernel": 0.2}, variants=5), datasets, models, tmp_path / "syn")
+    before, kept = methods(), shards(tmp_path / "syn")
+    more = bgan_params(models={"bgan": 1, "kernel": 2}, variants=5)
+    report = synthesize("syn", more, datasets, models, tmp_path / "syn")
+    moved = {shard for shard, method in methods().items() if method != before[shard]}
+    assert report.built == len(moved) > 0
+    assert {methods()[shard] for shard in moved} == {"kernel"}
+    unmoved = {name: found for name, found in kept.items() if name.removesuffix(".tar") not in moved}
+    assert unmoved
+    assert unmoved.items() <= shards(tmp_path / "syn").items()
+    synthesize("syn", more, datasets, models, tmp_path / "fresh")
+    assert contents(tmp_path / "syn") == contents(tmp_path / "fresh")
+
+
+def test_an_average_is_of_the_frames_beside_the_sharp_one(datasets: Path, tmp_path: Path) -> None:
+    settings = {"average": {"frames": 3, "stride": 1}}
+    report = blur_corpus(datasets / "train/city", tmp_path / "out", model="average", settings=settings)
+    assert report.samples == 3 + 1  # street has 5 frames in a row, park 3; held has one
+    blurry = Corpus.open(tmp_path / "out")["street/003-v0"].images["blur"]
+    window = [sharp_frame(f"street/00{n}").astype(int) for n in (2, 3, 4)]
+    assert np.array_equal(blurry, np.rint(sum(window) / 3))
+
+
+def test_a_picture_is_decoded_once_for_all_its_variants(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbgan.synthesize import sharp
+
+    decoded: list[int] = []
+    original = sharp.decode
+    monkeypatch.setattr(sharp, "decode", lambda data, **limits: decoded.append(len(data)) or original(data, **limits))
+    make_toy(datasets, datasets / "toy", variants=4)
+    assert len(decoded) == 7
+    decoded.clear()
+    make_toy(datasets, datasets / "poor", variants=4, memory_mb=0)
+    assert len(decoded) == 4 * 7
+    assert contents(datasets / "toy") == contents(datasets / "poor")
+
+
+def test_jpeg_quality_is_part_of_the_recipe(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "toy", image="jpg")
+    usual = sum(path.stat().st_size for path in (tmp_path / "toy").glob("*.tar"))
+    report = make_toy(datasets, tmp_path / "toy", image="jpg", jpeg_quality=30)
+    assert report.reused == 0
+    assert sum(path.stat().st_size for path in (tmp_path / "toy").glob("*.tar")) < usual
+    assert make_toy(datasets, tmp_path / "png", jpeg_quality=30).built == report.built
+    assert make_toy(datasets, tmp_path / "png").reused == report.built
+
+
+def test_a_damaged_source_is_told_before_anything_is_blurred(datasets: Path, models: Path, tmp_path: Path) -> None:
+    tar = datasets / "train/city/street-000.tar"
+    tar.write_bytes(tar.read_bytes()[:-512])
+    with pytest.raises(CorpusError, match=r"city: this source is damaged:(.|\n)*street-000(.|\n)*nothing was"):
+        synthesize("syn", bgan_params(), datasets, models, tmp_path / "syn")
+    assert not (tmp_path / "syn").exists()
+
+
 def test_wrong_uses_are_explained(datasets: Path, models: Path, tmp_path: Path) -> None:
     city, out = datasets / "train/city", tmp_path / "out"
     weights = models / "bgan/g/weights.safetensors"
@@ -211,7 +288,7 @@ def test_wrong_uses_are_explained(datasets: Path, models: Path, tmp_path: Path) 
         blur_corpus(city, out, model="bgan")
     with pytest.raises(ParamsError, match="takes no weights"):
         blur_corpus(city, out, model="kernel", weights=weights)
-    with pytest.raises(ParamsError, match="use bgan or kernel"):
+    with pytest.raises(DbganError, match="needs: a window is 11 consecutive frames, found at most 5 in a row"):
         blur_corpus(city, out, model="average")
     with pytest.raises(CorpusError, match="expected a corpus"):
         blur_corpus(tmp_path, out, model="kernel")

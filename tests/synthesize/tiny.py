@@ -110,7 +110,7 @@ def make_toy(datasets: Path, out: Path, *, pause_s: float = 0.0, workers: int = 
     params = toy_params(**changes)
     train = datasets / "train"
     sources = [read_source(train / name, train / f"{name}.selection.parquet") for name in params.sharp]
-    return make_pairs("toy", sources, ToyBlur(pause_s), params, out, workers)
+    return make_pairs("toy", sources, {"kernel": ToyBlur(pause_s)}, params, out, workers)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
