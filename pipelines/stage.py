@@ -33,6 +33,20 @@ def one_argument(what: str) -> str:
     return sys.argv[1]
 
 
+def asked_to_profile() -> bool:
+    """Whether `--profile` was given; it is taken off the arguments."""
+    asked = "--profile" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--profile"]
+    return asked
+
+
+def flag(name: str) -> bool:
+    """Whether `--NAME` is among the arguments, which then lack it."""
+    given = f"--{name}" in sys.argv
+    sys.argv[:] = [argument for argument in sys.argv if argument != f"--{name}"]
+    return given
+
+
 def refuse_unnamed(params: Params) -> None:
     """Stop on corpora that no params name: stages that read the parent folder would go on using them.
 

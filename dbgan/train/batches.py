@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dbgan import seeds
 from dbgan.train.data import Picture, TrainingSet
+from dbgan.train.spans import span
 
 Crop = tuple[Picture, ...] | tuple[Tensor, ...]
 """One crop of every field: HWC uint8 pictures, or tensors on the training's device."""
@@ -111,7 +112,8 @@ class Batches:
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
         """Batch `step`: one NCHW float32 tensor in [0, 1] per field, channels_last in memory."""
-        made = stacked([self.crops(step, i) for i in range(self.batch)])
+        with span("data"):
+            made = stacked([self.crops(step, i) for i in range(self.batch)])
         # JPEG-coded crops come from the CPU even so
         return tuple(field.to(self.samples.device) for field in made) if self.samples.cache == "device" else made
 

@@ -12,6 +12,7 @@ from dbgan.train.losses import Past
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import adam, frozen, update
 from dbgan.train.pool import LogitPool
+from dbgan.train.spans import span
 
 LogitLoss = Callable[..., Tensor]
 """(real_logits, fake_logits) -> scalar; the relativistic pair takes `past` as well (`dbgan.train.losses.Past`)."""
@@ -77,6 +78,10 @@ class Critic:
 
     def learn(self, real: Tensor, fake: Tensor, *, lr: float) -> dict[str, float]:
         """One step of D on a batch of real and fake pictures. Returns `d_loss` and `d_accuracy`."""
+        with span("D"):
+            return self._learn(real, fake, lr)
+
+    def _learn(self, real: Tensor, fake: Tensor, lr: float) -> dict[str, float]:
         with self._numerics.autocast():
             real_logits, fake_logits = self.network(real).float(), self.network(fake.detach()).float()
         real_logits, fake_logits = self._team.gather(real_logits), self._team.gather(fake_logits)
@@ -100,7 +105,7 @@ class Critic:
 
     def verdict(self, real: Tensor, fake: Tensor) -> Tensor:
         """What G minimises to fool D: gradients reach `fake` alone."""
-        with frozen(self.network), self._numerics.autocast():
+        with span("D"), frozen(self.network), self._numerics.autocast():
             with torch.no_grad():
                 real_logits = self.network(real)
             fake_logits = self.network(fake)

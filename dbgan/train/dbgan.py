@@ -30,6 +30,8 @@ from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.pairs import DbganData, batches, open_data
 from dbgan.train.pictures import grid
+from dbgan.train.profile import Profile, profile
+from dbgan.train.spans import span
 
 REVISION = 1
 """Raised by hand when the same recipe gives other bytes."""
@@ -75,6 +77,13 @@ def train_adversarial(
     Arguments and errors as in `pretrain`; WeightsError when `start` is missing or of another architecture.
     """
     _do(name, "train", common, params, start, datasets, out)
+
+
+def profile_adversarial(name: str, common: DbganCommon, params: AdversarialParams, datasets: Path) -> Profile:
+    """Where the time of a step of `name` goes, in one minute, from fresh weights; nothing is written."""
+    numerics = Numerics.choose(common.training)
+    data = open_data(common, params, datasets)
+    return profile(DbganTask(name, "train", common, params, None, "", data, numerics), numerics)
 
 
 def finetune(name: str, common: DbganCommon, params: FinetuneParams, start: Path, datasets: Path, out: Path) -> None:
@@ -207,7 +216,7 @@ class DbganTask:
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
         team = self._numerics.team
         blurry, sharp = (self._numerics.tensor(team.share(pictures)) for pictures in self._batches(step))
-        with torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
+        with span("G forward"), torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
             restored = self.generator(blurry)
         restored = restored.float()
         if self._critic is not None and phase == "warmup":

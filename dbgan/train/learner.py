@@ -13,6 +13,7 @@ from dbgan.networks.registry import Generator
 from dbgan.params import ScheduleParams, TrainingParams
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import Annealing, adam, update
+from dbgan.train.spans import span
 
 
 class Learner:
@@ -60,7 +61,8 @@ class Learner:
         """Minimise `terms["loss"]` by one step: all terms as floats, and `lr`. Raises `NotFiniteError` as `update`."""
         annealing = Annealing(schedule, self._memory, phase)
         lr = annealing.rate(within)
-        values = update(self.network, self.optimizer, terms, lr=lr, clip=self._clip, team=self._team)
+        with span("G backward"):
+            values = update(self.network, self.optimizer, terms, lr=lr, clip=self._clip, team=self._team)
         annealing.observe(values["loss"])
         if self._average is not None:
             self._average.update_parameters(self.network)

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dbgan.train.spans import span
+
 Past = tuple[Tensor, Tensor]
 """(real, fake) logits (P,) of earlier batches that join E[.]; they hold no gradient. See `dbgan.train.pool`."""
 
@@ -111,9 +113,10 @@ def perceptual(features: nn.Module, output: Tensor, target: Tensor) -> Tensor:
         output: the generator's NCHW float.
         target: NCHW float: BGAN's own sharp input, or DBGAN's sharp target. No gradient goes there.
     """
-    with torch.no_grad():
-        wanted = features(target)
-    found = features(output)
+    with span("perceptual"):
+        with torch.no_grad():
+            wanted = features(target)
+        found = features(output)
     if isinstance(wanted, Tensor):
         return content(found, wanted, "l1")
     return torch.stack([content(own, other, "l1") for own, other in zip(found, wanted, strict=True)]).sum()

@@ -12,6 +12,7 @@ from dbgan.blur.sensor import Sensor, camera
 from dbgan.params import CameraParams
 from dbgan.train.batches import Batches, Crop, stacked
 from dbgan.train.data import Picture
+from dbgan.train.spans import span
 
 
 class MixedBatches:
@@ -64,7 +65,8 @@ class MixedBatches:
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
         """Batch `step`, as `Batches`."""
-        return stacked([self.crops(step, i) for i in range(self.real.batch)])
+        with span("data"):
+            return stacked([self.crops(step, i) for i in range(self.real.batch)])
 
 
 def photographed(blur: Picture, params: CameraParams, rng: np.random.Generator) -> Picture:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dbgan.params import TrainingParams
 from dbgan.recipe import device_class, has_bf16
+from dbgan.train.spans import span
 from dbgan.train.team import ALONE, Team
 
 
@@ -58,7 +59,8 @@ class Numerics:
 
     def tensor(self, batch: Tensor) -> Tensor:
         """A batch on the device."""
-        return batch.to(self.device)
+        with span("copy"):
+            return batch.to(self.device)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:

@@ -11,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from torch import Tensor
 
+from dbgan.train.spans import span
+
 BatchOf = Callable[[int], tuple[Tensor, ...]]
 """Step -> one NCHW float32 tensor per field."""
 
@@ -40,6 +42,7 @@ class Prefetched:
             if coming not in self._pending:
                 self._pending[coming] = self._pool.submit(self.batches, coming)
         started = time.perf_counter()
-        batch = self._pending.pop(step).result()
+        with span("data"):
+            batch = self._pending.pop(step).result()
         self.waited_s += time.perf_counter() - started
         return batch
