@@ -38,6 +38,10 @@ from dbgan.networks.registry import NOISE_CHANNELS, Entry, Generator, Init, Kind
 HIDDEN = 32
 """Width of the small network from z to the motion that the whole picture shares."""
 
+LOCAL = 2.0
+"""How far a cell's motion can differ from the shared one, in quarters of `max_path`. Unbounded, the convolutions were
+seen to take over in 400 steps: every path at its limit whatever z."""
+
 STRIP = 24
 """Rows that are sampled at a time without gradients: what lies between stays in the cache of the CPU."""
 
@@ -108,13 +112,13 @@ class TrajectoryGenerator(Generator):
         with torch.autocast(image.device.type, enabled=False):
             features = features.to(_precision(image))
             shared = self.shared[1](F.relu(self.shared[0](z.to(features.dtype))))
-            raw = features + shared[:, :, None, None]
+            raw = LOCAL * _squashed(features / LOCAL) + shared[:, :, None, None]
             unit = self.max_path / 4.0
             bounded = torch.cat(
                 (
                     _bounded(raw[:, :2] * unit, 0.75 * self.max_path),
                     _bounded(raw[:, 2:4] * unit, self.max_path),
-                    self.max_defocus / (1.0 + torch.exp(2.0 - raw[:, 4:5])),
+                    self.max_defocus * 0.5 * (1.0 + _squashed(raw[:, 4:5] - 1.0)),
                 ),
                 dim=1,
             )
@@ -164,6 +168,11 @@ class TrajectoryGenerator(Generator):
 
 def _precision(image: Tensor) -> torch.dtype:
     return torch.float64 if image.dtype == torch.float64 else torch.float32
+
+
+def _squashed(values: Tensor) -> Tensor:
+    """Into (-1, 1), with a finite gradient for every input and the same bits everywhere, unlike torch's sigmoid."""
+    return values / (1.0 + values.square()).sqrt()
 
 
 def _bounded(vectors: Tensor, longest: float) -> Tensor:

@@ -114,6 +114,12 @@ class BganParams(Model):
     match: MatchParams = MatchParams()
     beta: float = Field(0.01, ge=0.0, description="weight of the realistic blur loss (RBL); the paper's 0.01")
     perceptual_weight: float = Field(1.0, ge=0.0)
+    content: float = Field(
+        0.0, ge=0.0, description="weight of the L1 between blurry and sharp means over 8x8 px: holds colour, lets blur"
+    )
+    colour: Literal["rgb", "luminance"] = Field(
+        "rgb", description="what D sees; luminance: it cannot judge colour, so that G has no reason to tint"
+    )
     phase_synthetic: ScheduleParams
     phase_real: ScheduleParams
     discriminator_lr: Rate = 1e-4

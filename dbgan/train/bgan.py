@@ -127,8 +127,9 @@ class BganTask:
     """BGAN for the loop (`dbgan.train.loop.Task`)."""
 
     columns: tuple[str, ...] = (
-        *("lr", "loss", "perceptual", "adversarial", "d_loss", "d_accuracy"),
-        *("psnr_to_sharp", "z_sensitivity", "z_tint", "laplacian", "laplacian_sharp", "laplacian_real"),
+        *("lr", "loss", "perceptual", "content", "adversarial", "d_loss", "d_accuracy"),
+        *("psnr_to_sharp", "colour_shift", "z_sensitivity", "z_tint", "z_low", "z_high"),
+        *("laplacian", "laplacian_sharp", "laplacian_real"),
     )
 
     def __init__(self, name: str, params: BganParams, data: BganData, numerics: Numerics) -> None:
@@ -216,12 +217,21 @@ class BganTask:
         return {**values, **judged}
 
     def _generator_terms(self, sharp: Tensor, fake: Tensor, real_seen: Tensor, fake_seen: Tensor) -> dict[str, Tensor]:
-        """Perceptual loss against its own sharp input, and the realistic blur loss (RBL)."""
-        with self._numerics.autocast():
-            resemblance = losses.perceptual(self._features, fake, sharp)
+        """Perceptual loss and low-pass content loss against its own sharp input, and the realistic blur loss (RBL).
+
+        A term of weight zero is not computed.
+        """
+        own = self._params
         adversarial = self._critic.verdict(real_seen, fake_seen)
-        loss = self._params.perceptual_weight * resemblance + self._params.beta * adversarial
-        return {"loss": loss, "perceptual": resemblance, "adversarial": adversarial}
+        loss, kept = own.beta * adversarial, {}
+        if own.perceptual_weight:
+            with self._numerics.autocast():
+                kept["perceptual"] = losses.perceptual(self._features, fake, sharp)
+            loss = loss + own.perceptual_weight * kept["perceptual"]
+        if own.content:
+            kept["content"] = losses.low_pass_content(fake.float(), sharp)
+            loss = loss + own.content * kept["content"]
+        return {"loss": loss, **kept, "adversarial": adversarial}
 
     def _real_batch(self, phase: str, step: int, sharp: Tensor) -> Tensor:
         """What D sees as real: averaged blur; in phase `real` every second picture is a real capture."""
@@ -233,8 +243,9 @@ class BganTask:
         return torch.where(every_second.view(-1, 1, 1, 1), captured, averaged)
 
     def _with_noise(self, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """MatchParams.noise: the same sensor noise on both, so that its absence betrays none."""
-        return add_noise(self._params.match, self._params.training.seed, step, real, fake, self._numerics.team)
+        """MatchParams.noise: the same sensor noise on both, so that its absence betrays none. Then `colour`."""
+        seen = add_noise(self._params.match, self._params.training.seed, step, real, fake, self._numerics.team)
+        return seen if self._params.colour == "rgb" else (luminance(seen[0]), luminance(seen[1]))
 
     def _noise(self, purpose: str, number: int, count: int) -> Tensor:
         drawn = seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
@@ -258,6 +269,13 @@ class BganTask:
     def warnings(self, row: Row) -> list[str]:
         """Identity, unused noise, sharpening, a discriminator at chance or winning outright; not during the warm-up."""
         return [] if row["phase"] == "warmup" else bgan_warnings(row)
+
+
+def luminance(pictures: Tensor) -> Tensor:
+    """BT.601 luma of NCHW RGB in all three channels: the same discriminator judges it."""
+    red, green, blue = pictures.unbind(1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma[:, None].expand(-1, 3, -1, -1)
 
 
 def match_colour(pictures: Tensor, reference: Tensor) -> Tensor:

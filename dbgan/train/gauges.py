@@ -19,6 +19,13 @@ Z_IGNORED = 5e-4
 """Mean change of the output between two draws of z below which z does nothing visible."""
 
 
+LOW = 32
+"""Side of the squares whose means are the low frequencies of z's effect, px: longer than most blur."""
+
+SHIFTED = 0.01
+"""Change of a picture's mean colour, of [0, 1], above which BGAN tints: 2.5 of 255 levels."""
+
+
 def psnr(first: Tensor, second: Tensor) -> Tensor:
     """PSNR of each picture, dB, peak 1.0, after clamping to [0, 1]: (N,) float64. Equal pictures give 100 dB.
 
@@ -50,16 +57,29 @@ def bgan_gauges(
 
     Returns:
         `psnr_to_sharp`: PSNR(G(x, z1), x), dB; `z_sensitivity`: mean |G(x, z1) - G(x, z2)|; `z_tint`: the same of the
-        channel means alone (z that only tints is unwanted); `laplacian`: of G(x, z1); `laplacian_sharp`: of x.
+        channel means alone; `z_low`: of its means over squares of LOW px (tint: unwanted); `z_high`: of what is left
+        without them (blur: wanted); `colour_shift`: mean |mean colour of G(x, z1) - of x|; `laplacian`: of G(x, z1);
+        `laplacian_sharp`: of x.
     """
     first, second = generate(sharp, z1).float(), generate(sharp, z2).float()
+    difference = first - second
+    low = low_frequencies(difference)
     return {
         "psnr_to_sharp": float(psnr(first, sharp).mean()),
-        "z_sensitivity": float((first - second).abs().mean()),
-        "z_tint": float((first - second).mean(dim=(2, 3)).abs().mean()),
+        "colour_shift": float((first - sharp).mean(dim=(2, 3)).abs().mean()),
+        "z_low": float(low.abs().mean()),
+        "z_high": float((difference - low).abs().mean()),
+        "z_sensitivity": float(difference.abs().mean()),
+        "z_tint": float(difference.mean(dim=(2, 3)).abs().mean()),
         "laplacian": float(laplacian_variance(first).mean()),
         "laplacian_sharp": float(laplacian_variance(sharp).mean()),
     }
+
+
+def low_frequencies(pictures: Tensor) -> Tensor:
+    """NCHW with every square of LOW px replaced by its mean; squares at the right and below may be smaller."""
+    means = F.avg_pool2d(pictures, LOW, ceil_mode=True)
+    return means.repeat_interleave(LOW, 2).repeat_interleave(LOW, 3)[..., : pictures.shape[2], : pictures.shape[3]]
 
 
 def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
@@ -74,6 +94,16 @@ def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
         warnings.append(
             f"the noise z has no visible effect (mean change {row['z_sensitivity']:.5f}): "
             "set generator.noise: blocks, or train longer."
+        )
+    elif row["z_low"] > row["z_high"]:
+        warnings.append(
+            f"the noise z tints more than it blurs (low frequencies {row['z_low']:.4f}, high {row['z_high']:.4f}): "
+            "raise content, set colour: luminance, or use generator.network: trajectory, which cannot tint."
+        )
+    if row["colour_shift"] > SHIFTED:
+        warnings.append(
+            f"BGAN tints (its mean colour is {255 * row['colour_shift']:.1f} of 255 levels from its input's): "
+            "raise content, set colour: luminance, or use generator.network: trajectory, which cannot tint."
         )
     if row["laplacian"] > row["laplacian_sharp"]:
         warnings.append(

@@ -51,3 +51,23 @@ def test_a_network_is_refused_where_it_cannot_work() -> None:
         BganParams.model_validate({**sources, **phases, "generator": {"network": "nafnet"}})
     with pytest.raises(ValidationError, match="noise blocks: a network that restores has none"):
         DbganCommon.model_validate({"pairs": ["a"], "generator": {"noise": "blocks"}})
+
+
+def test_a_trajectory_takes_its_own_fields_and_depth_and_width() -> None:
+    own = GeneratorParams(network="trajectory", blocks=2, width=24, trajectory={"max_path": 30.0})
+    expected = {"network": "trajectory", "blocks": 2, "width": 24, "init": "kaiming"}
+    assert own.arguments() == {**expected, "samples": 13, "max_path": 30.0, "max_defocus": 3.0}
+    assert generator("bgan", **own.arguments()).architecture["max_path"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"network": "trajectory", "noise": "blocks"}, "noise: no effect with network trajectory"),
+        ({"network": "trajectory", "init": "zero_last"}, "without motion a trajectory has no gradient"),
+        ({"trajectory": {"samples": 5}}, "trajectory: no effect with network residual"),
+    ],
+)
+def test_what_a_trajectory_has_not_is_refused(given, words) -> None:
+    with pytest.raises(ValidationError, match=words):
+        GeneratorParams(**given)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from dbgan.networks import load_weights
-from dbgan.params import BganParams
-from dbgan.train.bgan import BganTask, add_noise, match_colour, open_data, train_bgan
+from dbgan.params import BganParams, GeneratorParams
+from dbgan.train.bgan import BganTask, add_noise, luminance, match_colour, open_data, train_bgan
 from dbgan.train.numerics import Numerics
 
 CPU = Numerics("cpu", bf16=False, threads=1)
@@ -97,6 +97,36 @@ def test_noise_is_a_function_of_seed_and_step(bgan_params: BganParams) -> None:
     assert add_noise(bgan_params.match, 1, 7, flat, flat)[0] is flat
 
 
+def test_a_discriminator_for_luminance_sees_three_equal_channels() -> None:
+    seen = luminance(torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1).expand(1, 3, 2, 2))
+    assert torch.allclose(seen, torch.full((1, 3, 2, 2), 0.299 + 0.587 / 2 + 0.114 / 4))
+
+
+def test_colour_luminance_reaches_the_discriminator(bgan_params: BganParams, datasets: Path) -> None:
+    trained = task(bgan_params.model_copy(update={"colour": "luminance"}), datasets)
+    real, fake = trained._with_noise(0, torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4))
+    assert torch.equal(real[:, 0], real[:, 2])
+    assert torch.equal(fake[:, 0], fake[:, 1])
+
+
+def test_weights_of_zero_leave_their_terms_out(bgan_params: BganParams, datasets: Path) -> None:
+    lean = bgan_params.model_copy(update={"perceptual_weight": 0.0, "content": 2.0, "beta": 0.5})
+    trained = task(lean, datasets)
+    terms = trained._step("synthetic", 0, 0)
+    assert "perceptual" not in terms
+    assert terms["loss"] == pytest.approx(2.0 * terms["content"] + 0.5 * terms["adversarial"], rel=1e-5)
+    assert "content" not in task(bgan_params, datasets)._step("synthetic", 0, 0)
+
+
+def test_the_trajectory_head_learns(bgan_params: BganParams, datasets: Path) -> None:
+    head = GeneratorParams(network="trajectory", blocks=1, width=8)
+    trained = task(bgan_params.model_copy(update={"generator": head}), datasets)
+    before = weights(trained.generator)
+    trained.rehearse()
+    assert all(not torch.equal(a, b) for a, b in zip(before, trained.generator.parameters(), strict=True))
+    assert trained.evaluate()["colour_shift"] < 0.03  # on crops of 40 px: light beyond the border, and its curve
+
+
 def test_it_leaves_weights_curves_picture_and_summary(bgan_params: BganParams, datasets: Path, tmp_path: Path) -> None:
     train_bgan("toy", bgan_params, datasets, tmp_path)
     network = load_weights(tmp_path / "weights.safetensors")
@@ -126,5 +156,6 @@ def test_gauges_look_at_held_out_frames(bgan_params: BganParams, datasets: Path)
 def test_identity_is_warned_of_but_not_during_the_warm_up(bgan_params: BganParams, datasets: Path) -> None:
     trained = task(bgan_params, datasets)
     row = {"phase": "real", "psnr_to_sharp": 41.0, "z_sensitivity": 0.1, "laplacian": 0.1, "laplacian_sharp": 0.2}
+    row |= {"z_low": 0.0, "z_high": 0.1, "colour_shift": 0.0}
     assert "BGAN returns its input (PSNR 41.0 dB" in trained.warnings(row)[0]
     assert trained.warnings({**row, "phase": "warmup"}) == []

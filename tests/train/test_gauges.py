@@ -13,7 +13,15 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from dbgan import seeds
 from dbgan.train.critic import relativistic_accuracy
-from dbgan.train.gauges import CHANCE, bgan_gauges, bgan_warnings, discriminator_warnings, laplacian_variance, psnr
+from dbgan.train.gauges import (
+    CHANCE,
+    bgan_gauges,
+    bgan_warnings,
+    discriminator_warnings,
+    laplacian_variance,
+    low_frequencies,
+    psnr,
+)
 
 
 def pictures(name: str) -> torch.Tensor:
@@ -52,8 +60,29 @@ def test_z_gauges_tell_tint_from_structure() -> None:
     assert gauges["psnr_to_sharp"] == 100.0
 
 
+def test_z_gauges_tell_low_frequencies_from_high_ones() -> None:
+    sharp = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.2
+    stripes = (torch.arange(96) % 2 * 2 - 1).float()
+
+    def both(x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        return x + z[:, :1, None, None] * 0.05 + z[:, 1:2, None, None] * 0.02 * stripes
+
+    gauges = bgan_gauges(both, sharp, torch.ones(1, 4), torch.zeros(1, 4))
+    assert gauges["z_low"] == pytest.approx(0.05, rel=1e-4)
+    assert gauges["z_high"] == pytest.approx(0.02, rel=1e-4)
+    assert gauges["colour_shift"] == pytest.approx(0.05, rel=1e-4)
+
+
+def test_low_frequencies_are_means_of_squares_smaller_at_the_edge() -> None:
+    picture = torch.arange(40.0 * 33).view(1, 1, 40, 33)
+    low = low_frequencies(picture)
+    assert torch.allclose(low[..., :32, :32], picture[..., :32, :32].mean())
+    assert torch.allclose(low[..., 32:, 32:], picture[..., 32:, 32:].mean())
+
+
 def row(**changes: float | str) -> dict[str, float | str]:
     healthy = {"phase": "real", "psnr_to_sharp": 27.0, "z_sensitivity": 0.01, "laplacian": 0.003}
+    healthy |= {"z_low": 0.001, "z_high": 0.009, "colour_shift": 0.0}
     return {**healthy, "laplacian_sharp": 0.007, "d_loss": 1.2, "d_accuracy": 0.7, **changes}
 
 
@@ -62,6 +91,8 @@ def row(**changes: float | str) -> dict[str, float | str]:
     [
         ({"psnr_to_sharp": 41.0}, r"BGAN returns its input \(PSNR 41.0 dB"),
         ({"z_sensitivity": 0.0}, "z has no visible effect"),
+        ({"z_low": 0.02}, "z tints more than it blurs"),
+        ({"colour_shift": 0.02}, "BGAN tints \\(its mean colour is 5.1 of 255"),
         ({"laplacian": 0.01}, "BGAN sharpens"),
         ({"d_loss": 1.386, "d_accuracy": 0.5}, "at chance"),
         ({"d_loss": 0.001, "d_accuracy": 1.0}, "wins outright"),

@@ -12,6 +12,7 @@ from dbgan.train.losses import (
     classical_discriminator_loss,
     classical_generator_loss,
     content,
+    low_pass_content,
     perceptual,
     relativistic_discriminator_loss,
     relativistic_generator_loss,
@@ -190,3 +191,10 @@ def test_perceptual_is_the_l1_of_features_and_its_gradient_goes_to_the_output_al
     loss.backward()
     assert output.grad is not None
     assert target.grad is None
+
+
+def test_low_pass_content_sees_tint_and_no_detail() -> None:
+    flat = torch.full((1, 3, 16, 24), 0.5)
+    checks = flat + 0.2 * ((torch.arange(16)[:, None] + torch.arange(24)) % 2 * 2 - 1)
+    assert float(low_pass_content(checks, flat)) == pytest.approx(0.0, abs=1e-6)
+    assert float(low_pass_content(flat + 0.1, flat)) == pytest.approx(0.1, rel=1e-5)
