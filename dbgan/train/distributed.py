@@ -55,11 +55,10 @@ def run(todo: work.Work, folder: Path) -> None:
     """
     folder = folder.absolute()
     count, threads = todo.training.workers, todo.training.threads
-    gpus = 1 if todo.numerics.device == "cuda" else 0
     os.environ.update({"RAY_TRAIN_V2_ENABLED": "1", "RAY_TRAIN_ENABLE_PRINT_PATCH": "0"})  # read when ray.train starts
     with connected(f"training with {count} workers", count * threads) as ray, _scratch(folder) as scratch:
-        require_room(ray, count, threads, gpus)
-        trainer = _trainer(todo, folder, scratch, {"CPU": threads, **({"GPU": gpus} if gpus else {})})
+        require_room(ray, count, threads, _gpus(todo))
+        trainer = _trainer(todo, folder, scratch)
         while True:
             before = checkpoints.latest_path(folder / "checkpoints")
             with _echoing(scratch / SAID):
@@ -76,17 +75,24 @@ def run(todo: work.Work, folder: Path) -> None:
                 )
 
 
-def _trainer(todo: work.Work, folder: Path, scratch: Path, resources: dict[str, float]) -> Any:
+def _gpus(todo: work.Work) -> int:
+    """GPUs per worker."""
+    return 1 if todo.numerics.device == "cuda" else 0
+
+
+def _trainer(todo: work.Work, folder: Path, scratch: Path) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    gpus = _gpus(todo)
+    resources = {"CPU": todo.training.threads, **({"GPU": gpus} if gpus else {})}
     home, expected = os.getcwd(), _kind(todo.numerics)
     return TorchTrainer(
         lambda: _work(todo, folder, home, expected),
         scaling_config=ScalingConfig(
-            num_workers=todo.training.workers, use_gpu="GPU" in resources, resources_per_worker=resources
+            num_workers=todo.training.workers, use_gpu=bool(gpus), resources_per_worker=resources
         ),
-        torch_config=TorchConfig(backend="nccl" if "GPU" in resources else "gloo"),
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
         run_config=RunConfig(
             name="train", storage_path=str(scratch), failure_config=FailureConfig(max_failures=RESTARTS)
         ),
