@@ -38,7 +38,15 @@ from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 from dbgan.train.team import Team
 
-CODE = ("dbgan.train", "dbgan.networks", "dbgan.image", "dbgan.corpus", "dbgan.seeds")
+CODE = (
+    "dbgan.train",
+    "dbgan.networks",
+    "dbgan.image",
+    "dbgan.corpus",
+    "dbgan.seeds",
+    "dbgan.blur.sensor",
+    "dbgan.blur.response",
+)
 """Where only the digest of these differs, the canary is run before finished or half-finished work is trusted."""
 
 UNTIMED = ("checkpoint_every", "cache", "prefetch")

@@ -133,6 +133,15 @@ def test_a_start_of_another_architecture_is_refused(common: DbganCommon, dataset
         train_adversarial("base", wider, BASE, tmp_path / "l1" / "weights.safetensors", datasets, tmp_path / "base")
 
 
+def test_what_is_held_out_is_of_other_sequences_and_datasets_test_is_not_opened(
+    common: DbganCommon, datasets: Path
+) -> None:
+    data = open_data(common, L1, datasets)
+    sequences = [{row[1].split("/")[0] for row in s.digests()} for s in (data.pairs, data.held_out)]
+    assert sequences == [{"A", "B"}, {"V"}]
+    assert not (datasets / "test").exists()  # nothing asked for it
+
+
 def test_without_a_validation_split_the_summary_says_so(common: DbganCommon, datasets: Path, tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "pairs").symlink_to(datasets / "train" / "pairs")
