@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from dbgan.cli_calibrate import calibrate
 from dbgan.cli_corpus import CorpusFolder, corpus_app
+from dbgan.cli_review import review
 from dbgan.cli_weights import weights_app
 from dbgan.errors import DbganError, ImageError, ParamsError
 
@@ -42,9 +43,10 @@ class Verbs(TyperGroup):
 
 
 class BlurModel(StrEnum):
-    """What `dbgan blur` can blur with. Averaging needs high-speed frames, which a corpus does not hold."""
+    """What `dbgan blur` can blur with. Averaging needs a corpus of consecutive high-speed frames."""
 
     bgan = "bgan"
+    average = "average"
     kernel = "kernel"
 
 
@@ -58,6 +60,7 @@ app = typer.Typer(
     help="Raw captures in, versioned deblurring corpora and trained deblurring networks out.",
 )
 app.command()(calibrate)
+app.command()(review)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(weights_app, name="weights")
 
@@ -144,19 +147,63 @@ def ingest(
 @app.command()
 def blur(
     corpus: CorpusFolder,
-    out: Annotated[Path, typer.Argument(help="corpus folder to write or to bring up to date")],
+    out: Annotated[Path | None, typer.Argument(help="corpus folder to write or to bring up to date")] = None,
     model: Annotated[BlurModel, typer.Option(help="what blurs")] = BlurModel.bgan,
     weights: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="of the BGAN; bgan only")] = None,
     variants: Annotated[int, typer.Option(min=1, help="blurry versions of each sharp picture")] = 1,
     seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
     workers: Workers = 1,
+    settings: Settings = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="tell shards, pairs, bytes and hours, write nothing")
+    ] = False,
+    like: Annotated[
+        str | None, typer.Option(metavar="KEY", help="make this pair of CORPUS, a synthetic one, again and compare")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="with --like: the corpus of its sharp frame")
+    ] = None,
 ) -> None:
-    """Blur the sharp pictures of a corpus into a corpus of pairs."""
+    """Blur the sharp pictures of a corpus into a corpus of pairs; or, with --like, make one pair again."""
+    if like is not None:
+        if out is not None:
+            raise typer.BadParameter("--like writes nothing: give the synthetic corpus alone", param_hint="OUT")
+        _blur_like(corpus, like, source, weights)
+        return
+    if out is None or source is not None:
+        what = "--source goes with --like" if source is not None else "name the folder to write"
+        raise typer.BadParameter(what, param_hint="--source" if source is not None else "OUT")
     if (model is BlurModel.bgan) != (weights is not None):
         raise typer.BadParameter("--model bgan needs --weights FILE, other models take none", param_hint="--weights")
-    from dbgan.synthesize import blur_corpus
+    from dbgan.params import SynthesizeParams
 
-    blur_corpus(corpus, out, model=model.value, weights=weights, variants=variants, seed=seed, workers=workers)
+    fixed = {"sharp": ["corpus"], "model": model.value, "variants": variants, "seed": seed, "workers": workers}
+    given = with_settings(SynthesizeParams, settings, **fixed, generator="given" if weights else "")
+    from dbgan.console import print_facts
+    from dbgan.synthesize import Estimate, blur_corpus
+
+    told = blur_corpus(
+        corpus,
+        out,
+        model=model.value,
+        weights=weights,
+        variants=variants,
+        seed=seed,
+        workers=workers,
+        settings=given.model_dump(exclude_unset=True, exclude={*fixed, "generator"}),
+        dry_run=dry_run,
+    )
+    if isinstance(told, Estimate):
+        print_facts(told.facts())
+
+
+def _blur_like(corpus: Path, key: str, source: Path | None, weights: Path | None) -> None:
+    from dbgan.synthesize import make_like
+
+    made = make_like(corpus, key, source=source, weights=weights)
+    if not made.equal:
+        raise DbganError(str(made))
+    print(made)
 
 
 @app.command()

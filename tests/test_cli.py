@@ -443,3 +443,23 @@ def test_repair_leaves_strange_files_and_whole_shards(corpus: Path) -> None:
     assert done.exit_code == 1
     assert "strange.tar" in done.stdout
     assert sorted(corpus.iterdir()) == before
+
+
+def test_blur_like_makes_a_pair_again_and_compares(corpus: Path, tmp_path: Path) -> None:
+    assert dbgan("blur", corpus, tmp_path / "blurred", "--model", "kernel").exit_code == 0
+    key = dbgan("corpus", "ls", tmp_path / "blurred").stdout.split()[0]
+    done = dbgan("blur", tmp_path / "blurred", "--like", key, "--source", corpus)
+    assert done.exit_code == 0, done.output
+    assert re.search(rf"{key}: made again, the same [\d,]+ bytes as stored", done.stdout)
+    assert dbgan("blur", tmp_path / "blurred", tmp_path / "out", "--like", key).exit_code == 2
+    assert dbgan("blur", tmp_path / "blurred", "--like", "no/pair", "--source", corpus).exit_code == 1
+    assert dbgan("blur", corpus).exit_code == 2
+
+
+def test_blur_dry_run_writes_nothing_and_takes_settings(corpus: Path, tmp_path: Path) -> None:
+    arguments = ["--model", "kernel", "--variants", "3", "--dry-run", "--set", "shard_samples=2"]
+    done = dbgan("blur", corpus, tmp_path / "out", *arguments)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"pairs +12, of which 12 are to be made", done.stdout)
+    assert not (tmp_path / "out").exists()
+    assert dbgan("blur", corpus, tmp_path / "out", "--model", "kernel", "--set", "variants=3").exit_code == 2

@@ -9,11 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dbgan.synthesize.estimate import Estimate as Estimate
     from dbgan.synthesize.learned import BganBlur as BganBlur
+    from dbgan.synthesize.like import make_like as make_like
     from dbgan.synthesize.pairs import blur_corpus as blur_corpus
     from dbgan.synthesize.pairs import synthesize as synthesize
 
-_HOMES = {"BganBlur": "learned", "blur_corpus": "pairs", "synthesize": "pairs"}
+_HOMES = {
+    "BganBlur": "learned",
+    "Estimate": "estimate",
+    "blur_corpus": "pairs",
+    "make_like": "like",
+    "synthesize": "pairs",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,13 +16,13 @@ from dbgan.corpus.columns import allowed_columns
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, pixel_digest
 from dbgan.engine.overlap import overlapped
 from dbgan.errors import DbganError
+from dbgan.image import quality
 from dbgan.image.codec import JPEG_QUALITY, decode, encode
-from dbgan.image.quality import measure, pair_psnr
 from dbgan.recipe import canonical
 from dbgan.synthesize.plan import BUILDER, Item
 from dbgan.synthesize.sharp import Sharp, SharpPictures
 
-REVISION = 2
+REVISION = 3
 """Raised by hand when the bytes of a shard change for the same recipe."""
 
 Pixels = NDArray[np.uint8]
@@ -94,13 +94,13 @@ class Pairs:
             self.blurred,
             self.encoded,
             readers=threads,
-            makers=self._makers(plan),
+            makers=min((self.makers(item.model) for item in plan.items), default=1),
             finishers=threads,
         )
 
-    def _makers(self, plan: Plan) -> int:
+    def makers(self, model: str) -> int:
         """A network uses all its threads for one picture; other blurs take a thread per picture."""
-        return 1 if any(item.model == "bgan" for item in plan.items) else self._builder.makers
+        return 1 if model == "bgan" else self._builder.makers
 
     def read(self, item: Item) -> Frames:
         """First step: the sharp picture and its window, decoded."""
@@ -132,9 +132,9 @@ class Pairs:
         # What a reader will see: a JPEG's pixels are not those that went into the encoder.
         seen = blurry if self._builder.ext == "png" else decode(data)
         columns = {
-            "pair_psnr": pair_psnr(seen, sharp.seen),
+            "pair_psnr": quality.pair_psnr(seen, sharp.seen),
             "blur_pixels_sha256": pixel_digest(seen),
-            **{f"blur_{name}": value for name, value in measure(seen).items()},
+            **quality.columns("blur", seen, data),
             **sharp.columns,
         }
         kept = frozenset({"sharp"} if sharp.copied and sharp.meta["sharp_kept"] else ())

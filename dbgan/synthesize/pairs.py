@@ -8,26 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from dbgan.blur.compose import make
-from dbgan.blur.model import Blur, stride_of, window_of
+from dbgan.blur.model import Blur, window_of
 from dbgan.corpus.header import Header
 from dbgan.corpus.read import read_header
 from dbgan.corpus.verify import verify
 from dbgan.engine import BuildReport, build_corpus
 from dbgan.errors import CorpusError, ParamsError
 from dbgan.files import sha256_file
-from dbgan.image.codec import JPEG_QUALITY
 from dbgan.params import SynthesizeParams, validated
 from dbgan.recipe import codec_versions, device_class
-from dbgan.synthesize.build import REVISION, PairBuilder
-from dbgan.synthesize.plan import Model, Settings, SharpSource, plan, read_source
+from dbgan.synthesize.estimate import Estimate, estimate
+from dbgan.synthesize.plan import Settings, SharpSource, plan, read_source
+from dbgan.synthesize.prepare import make_builder, settings_of
 
 NOT_IN_CORPUS = ("workers", "io_threads", "memory_mb")
 """Parameters that change no byte: they are left out of corpus.json."""
 
 
 def synthesize(
-    name: str, params: SynthesizeParams, datasets: Path, models: Path, out: Path, *, workers: int | None = None
-) -> BuildReport:
+    name: str,
+    params: SynthesizeParams,
+    datasets: Path,
+    models: Path,
+    out: Path,
+    *,
+    workers: int | None = None,
+    dry_run: bool = False,
+) -> BuildReport | Estimate:
     """Blur the sharp train frames of a project's sources into the corpus `out`.
 
     Only samples that a source's selection keeps in the split `train` are blurred: a model that learns from the pairs
@@ -40,6 +47,7 @@ def synthesize(
         models: the project's `models`; reads `bgan/GENERATOR/weights.safetensors`.
         out: folder of the corpus, made or brought up to date.
         workers: as `SynthesizeParams.workers`, which it overrides.
+        dry_run: only tell what would be built and what it would cost.
 
     Raises:
         CorpusError: a source is missing, has no sharp frames, or none in its train split.
@@ -55,6 +63,8 @@ def synthesize(
         for source in params.sharp
     ]
     count = params.workers if workers is None else workers
+    if dry_run:
+        return estimate(sources, blurs, params, out, count)
     return make_pairs(name, sources, blurs, params, out, count, rehearse=True)
 
 
@@ -68,7 +78,8 @@ def blur_corpus(
     seed: int = 0,
     workers: int = 1,
     settings: Mapping[str, Any] | None = None,
-) -> BuildReport:
+    dry_run: bool = False,
+) -> BuildReport | Estimate:
     """Blur every sharp picture of one corpus (`dbgan blur`). No selection applies: all of the corpus is meant.
 
     Args:
@@ -80,6 +91,7 @@ def blur_corpus(
         seed: of everything random.
         workers: 1: in this process; n: n Ray actors; 0: one per device.
         settings: further fields of `SynthesizeParams`.
+        dry_run: only tell what would be built and what it would cost.
 
     Raises:
         ParamsError: an unknown model, or weights missing or given for a model that has none.
@@ -93,7 +105,10 @@ def blur_corpus(
     generator = f"sha256-{sha256_file(weights)}" if weights is not None else ""
     values = {"sharp": [source.name], "model": model, "generator": generator, "variants": variants, "seed": seed}
     params = validated(SynthesizeParams, {"image": source.ext, **(settings or {}), **values}, f"dbgan blur {corpus}")
-    return make_pairs(out.name, [source], make_blurs(params, weights), params, out, workers, rehearse=True)
+    blurs = make_blurs(params, weights)
+    if dry_run:
+        return estimate([source], blurs, params, out, workers)
+    return make_pairs(out.name, [source], blurs, params, out, workers, rehearse=True)
 
 
 def make_blurs(params: SynthesizeParams, weights: Path | None) -> dict[str, Blur]:
@@ -168,41 +183,6 @@ def make_pairs(
         gpus_per_worker=_gpus_per_worker(device, workers),
         threads=params.threads,
         rehearse=rehearse,
-    )
-
-
-def settings_of(params: SynthesizeParams, blurs: Mapping[str, Blur]) -> Settings:
-    """What the plan needs to know of parameters and blurs."""
-    shares = {str(name): share for name, share in params.shares.items()}
-    models = {
-        name: Model(
-            blur={"name": blur.name, "revision": blur.revision, **blur.describe()},
-            computed={
-                "codecs": codec_versions(),
-                "device": device_class(getattr(blur, "device", "cpu"), params.threads),
-            },
-            share=shares.get(name, 1.0),
-            window=window_of(blur),
-            stride=stride_of(blur),
-        )
-        for name, blur in blurs.items()
-    }
-    usual = params.image == "png" or params.jpeg_quality == JPEG_QUALITY
-    ext = params.image if usual else f"{params.image} of quality {params.jpeg_quality}"
-    return Settings(params.variants, params.seed, ext, params.shard_samples, models, REVISION)
-
-
-def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], params: SynthesizeParams) -> PairBuilder:
-    """The engine's builder of these pairs."""
-    return PairBuilder(
-        {source.name: source.path for source in sources},
-        dict(blurs),
-        params.seed,
-        params.image,
-        quality=params.jpeg_quality,
-        io_threads=params.io_threads,
-        makers=params.threads,
-        memory=params.memory_mb * 1_000_000,
     )
 
 
