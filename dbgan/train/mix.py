@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from dbgan import seeds
-from dbgan.blur.sensor import Sensor, camera
+from dbgan.blur.camera_blur import Camera
+from dbgan.blur.sensor import camera
 from dbgan.params import CameraParams
 from dbgan.train.batches import Batches, Crop, stacked
-from dbgan.train.data import Picture
 from dbgan.train.spans import span
 
 
@@ -41,7 +41,8 @@ class MixedBatches:
         all_crops: bool = False,
     ) -> None:
         self.real, self.synthetic, self.mix = real, dict(synthetic), mix
-        self._sensors, self._all_crops = sensors, all_crops
+        self._all_crops = all_crops
+        self._camera = None if sensors is None else Camera(**sensors.model_dump())
         shares = np.array([1.0 if weights is None else weights[name] for name in self.synthetic])
         self._bounds = np.cumsum(shares / shares.sum()) if len(shares) else shares
 
@@ -56,37 +57,14 @@ class MixedBatches:
         """The `i`-th crop of batch `step`, as `Batches.crops`."""
         name = self.corpus(step, i)
         crops = (self.synthetic[name] if name else self.real).crops(step, i)
-        if self._sensors is None or not (name or self._all_crops):
+        if self._camera is None or not (name or self._all_crops):
             return crops
         rng = seeds.generator(self.real.seed, "camera", step, i)
         pictures = tuple(c.cpu().numpy() if isinstance(c, Tensor) else c for c in crops)
         blur, *others = pictures
-        return (photographed(blur, self._sensors, rng), *others)
+        return (camera(np.ascontiguousarray(blur), self._camera.draw(rng), rng), *others)
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
         """Batch `step`, as `Batches`."""
         with span("data"):
             return stacked([self.crops(step, i) for i in range(self.real.batch)])
-
-
-def photographed(blur: Picture, params: CameraParams, rng: np.random.Generator) -> Picture:
-    """HWC uint8 RGB as a camera drawn from `params` would have taken it; all randomness is of `rng`."""
-    return camera(np.ascontiguousarray(blur), drawn(params, rng), rng)
-
-
-def drawn(params: CameraParams, rng: np.random.Generator) -> Sensor:
-    """One camera of the ranges in `params`."""
-    gain, red, blue, saturation, tone = (
-        float(rng.uniform(*ends)) for ends in (params.gain, params.red, params.blue, params.saturation, params.tone)
-    )
-    low, high = params.jpeg_quality
-    return Sensor(
-        shot=params.shot * gain,
-        read=params.read * gain,
-        white_balance=(red, 1.0, blue),
-        saturation=saturation,
-        mosaic=params.mosaics[int(rng.integers(len(params.mosaics)))],
-        tone=tone,
-        jpeg_quality=int(rng.integers(low, high + 1)),
-        response=params.response,
-    )

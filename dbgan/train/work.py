@@ -44,6 +44,7 @@ CODE = (
     "dbgan.image",
     "dbgan.corpus",
     "dbgan.seeds",
+    "dbgan.blur.camera_blur",
     "dbgan.blur.sensor",
     "dbgan.blur.response",
 )
