@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dbgan.blur.calibration import Constants
 from dbgan.blur.response import linear_table
-from dbgan.blur.sensor import SATURATED
+from dbgan.blur.sensor import SATURATED, clipped
 from dbgan.corpus import Corpus
 from dbgan.errors import CorpusError, DbganError
 from dbgan.image.codec import decode
@@ -125,8 +125,7 @@ def measure(picture: NDArray[np.uint8]) -> Points:
         quiet = used & (variance <= 2 * max(low, float(variance[used].min())))
         rows.append((float(light[quiet].mean()), low, int(quiet.sum())))
     table = np.array(rows, np.float64).reshape(-1, 3)
-    clipped = float((picture.min(axis=2) >= SATURATED).mean())
-    return Points(table[:, 0], table[:, 1], table[:, 2].astype(np.int64), clipped)
+    return Points(table[:, 0], table[:, 1], table[:, 2].astype(np.int64), float(clipped(picture).mean()))
 
 
 def estimate(pictures: Iterable[Points]) -> Constants | None:
@@ -140,15 +139,15 @@ def estimate(pictures: Iterable[Points]) -> Constants | None:
         float(np.median(p.variance / (shot * p.light + read))) for p in measured if len(p.light) and shot + read > 0
     ]
     low, high = np.quantile(gains, [0.1, 0.9]) if gains else (1.0, 1.0)
-    clipped = [p.clipped_share for p in measured if p.clipped_share > 0]
+    shares = [p.clipped_share for p in measured if p.clipped_share > 0]
     return Constants(
         shot=shot,
         read=read,
         gain=(float(low), float(high)),
         pictures=len(measured),
         blocks=int(sum(p.blocks.sum() for p in measured)),
-        clipped_pictures=len(clipped) / len(measured),
-        clipped_share=float(np.mean(clipped)) if clipped else 0.0,
+        clipped_pictures=len(shares) / len(measured),
+        clipped_share=float(np.mean(shares)) if shares else 0.0,
     )
 
 

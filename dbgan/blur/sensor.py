@@ -81,9 +81,15 @@ def expose(image: NDArray[np.uint8], sensor: Sensor) -> NDArray[np.float64]:
     check_image(image)
     light = linear_table(sensor.response)[image]
     if sensor.saturation > 0:
-        clipped = image.min(axis=2) >= SATURATED
-        light[clipped] += sensor.saturation
+        light[clipped(image)] += sensor.saturation
     return light
+
+
+def clipped(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(H, W): where every channel of an HWC uint8 RGB picture may have been brighter than it can say."""
+    # Channel by channel: numpy reduces an axis of three at a twentieth of the speed.
+    darkest = np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
+    return np.asarray(darkest >= SATURATED)
 
 
 def sense(light: NDArray[np.float64], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -95,7 +101,8 @@ def sense(light: NDArray[np.float64], sensor: Sensor, rng: np.random.Generator) 
         rng: all randomness.
     """
     gains = np.asarray(sensor.white_balance, np.float64)
-    raw = light / gains
+    # Convolutions of black by Fourier transform end some 1e-17 below it.
+    raw = np.maximum(light, 0.0) / gains
     if sensor.mosaic:
         sampled = np.take_along_axis(raw, bayer_channels(raw.shape[:2], sensor.mosaic)[..., None], axis=2)[..., 0]
         sampled = np.clip(shot_read_noise(sampled, sensor.shot, sensor.read, rng), 0.0, 1.0)

@@ -96,6 +96,20 @@ def test_a_painted_picture_gets_noise_and_no_highlights_of_its_own_making() -> N
     assert record.parameters["camera"]["saturation"] == 0.0
 
 
+@pytest.mark.parametrize("grid", [1, 3])
+def test_black_that_a_long_blur_rounds_below_zero_is_black(grid: int) -> None:
+    """Large kernels are applied by Fourier transform; a Poisson number of a negative mean would be an error."""
+    sharp = np.zeros((96, 96, 3), np.uint8)
+    sharp[40:56, 40:56] = 255
+    inner = KernelBlur(weights={"shake": 1.0}, length=(60.0, 60.0), grid=grid)
+    light = inner.light([sharp], inner.draw(seed=1, key="a/b", variant=0), lambda image: linear_table("srgb")[image])
+
+    blurry = seen({"read": 0.0}, inner, sharp)
+
+    assert light.min() < 0
+    assert blurry[0, 0].tolist() == [0, 0, 0]
+
+
 FULL = Camera(tone=(0.1, 0.4), jpeg_quality=(80, 95))
 
 
