@@ -124,7 +124,7 @@ def _samples(source: Corpus, part: Part) -> Iterator[EncodedSample | Reject]:
         meta = json.loads(members.pop("json"))
         key = f"{part.sequence}/{row['frame']}"
         meta |= {"key": key, "sequence": part.sequence}
-        yield EncodedSample(key, members, meta, {name: row[name] for name in sorted(columns)})
+        yield EncodedSample(key, members, meta, {name: row.get(name) for name in sorted(columns)})
 
 
 _WRITTEN = ("offset", "size", "sha256")

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dbgan.corpus.layout import ALLOWED_NUMBERS, ALLOWED_TEXT, FIELDS, Kind
-from dbgan.image.quality import MEASURES
+from dbgan.image.quality import MEASURES, PERCEPTUAL_HASH
 
 # Types: "text", "int32", "int64", "float", "flag", "digest" (sha256, 32 bytes), "floats" (a list).
-# A measure may be null in the manifest (quality switched off); nothing else may, and nothing in a json member may.
+# A measure or perceptual hash may be null in the manifest (quality switched off, or the picture lacks it); nothing else
+# may, and nothing in a json member may.
 LINEAGE = {
     "source_corpus": "text",
     "source_key": "text",
@@ -44,9 +45,19 @@ def json_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
 
 
 def measure_columns(kind: Kind) -> tuple[str, ...]:
-    """The nullable columns: quality measures per field, and the PSNR of pairs."""
+    """The nullable numbers: quality measures per field, and the PSNR of pairs."""
     measures = tuple(f"{field}_{measure}" for field in FIELDS[kind] for measure in MEASURES)
     return (*measures, "pair_psnr") if kind == "paired" else measures
+
+
+def hash_columns(kind: Kind) -> tuple[str, ...]:
+    """The nullable digests: a perceptual hash per field."""
+    return tuple(f"{field}_{PERCEPTUAL_HASH}" for field in FIELDS[kind])
+
+
+def nullable_columns(kind: Kind) -> tuple[str, ...]:
+    """All columns that may be null, and that a corpus of an older version may lack."""
+    return (*measure_columns(kind), *hash_columns(kind))
 
 
 def manifest_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
@@ -58,7 +69,7 @@ def manifest_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
     columns |= {"json_offset": "int64", "json_size": "int64", "json_sha256": "digest"}
     columns |= {"width": "int32", "height": "int32", **allowed_columns(), "origin": "text"}
     columns |= {**kept_columns(kind), "warnings": "text"}
-    columns |= dict.fromkeys(measure_columns(kind), "float")
+    columns |= dict.fromkeys(measure_columns(kind), "float") | dict.fromkeys(hash_columns(kind), "digest")
     return {**columns, **(LINEAGE if synthesized else {})}
 
 

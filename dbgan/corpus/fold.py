@@ -109,12 +109,20 @@ def _groups(tables: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterato
     """The same rows in tables of `size`, the last one shorter; chunks are joined, since pages follow them."""
     held = schema.empty_table()
     for table in tables:
-        held = pa.concat_tables([held, table.select(schema.names).cast(schema)])
+        held = pa.concat_tables([held, _with_all(table, schema)])
         while held.num_rows >= size:
             yield held.slice(0, size).combine_chunks()
             held = held.slice(size)
     if held.num_rows:
         yield held.combine_chunks()
+
+
+def _with_all(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` with exactly the schema's columns; measures that an older version did not take are null."""
+    for column in schema:
+        if column.nullable and column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
+    return table.select(schema.names).cast(schema)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from dbgan.corpus.layout import FORMAT_VERSION, Finished, Receipt, Reject
 from dbgan.errors import CorpusError
 from dbgan.recipe import canonical
 
+_DIGESTS = ("_sha256", "_phash")
+"""Ends of the names of columns that hold bytes; in a receipt they are hex."""
 FOLDER = ".receipts"
 
 
@@ -97,4 +99,4 @@ def _json_value(value: Any) -> Any:
 
 
 def _row_value(name: str, value: Any) -> Any:
-    return bytes.fromhex(value) if name.endswith("_sha256") else value
+    return bytes.fromhex(value) if name.endswith(_DIGESTS) and value is not None else value

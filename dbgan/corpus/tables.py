@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dbgan import files
 from dbgan.corpus import card, croissant, fold, receipts
-from dbgan.corpus.columns import kept_columns, manifest_columns, measure_columns
+from dbgan.corpus.columns import kept_columns, manifest_columns, nullable_columns
 from dbgan.corpus.header import Header as Header
 from dbgan.corpus.layout import FORMAT_VERSION, Finished, Kind, Receipt, Reject
 from dbgan.errors import CorpusError
@@ -57,8 +57,8 @@ REJECTS_SCHEMA = pa.schema(
 
 
 def manifest_schema(kind: Kind, synthesized: bool) -> pa.Schema:
-    """Schema of manifest.parquet. Only quality measures may be null."""
-    nullable = measure_columns(kind)
+    """Schema of manifest.parquet. Only quality measures and perceptual hashes may be null."""
+    nullable = nullable_columns(kind)
     columns = manifest_columns(kind, synthesized)
     return pa.schema([pa.field(name, _ARROW[kind_], nullable=name in nullable) for name, kind_ in columns.items()])
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from dbgan import files
 from dbgan.corpus import receipts
-from dbgan.corpus.columns import coerce, json_columns, manifest_columns, measure_columns
+from dbgan.corpus.columns import coerce, json_columns, manifest_columns, nullable_columns
 from dbgan.corpus.layout import EXTENSIONS, FIELDS, KEY_PART, EncodedSample, Kind, Plan, Receipt, Reject, make_key
 from dbgan.recipe import canonical
 
@@ -114,7 +114,7 @@ def _add_sample(tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: s
         row[f"{field}_offset"] = tar.add(f"{sample.key}.{suffix}", data)
         row[f"{field}_size"] = len(data)
         row[f"{field}_sha256"] = hashlib.sha256(data).digest()
-    return coerce(row, manifest_columns(kind, synthesized), measure_columns(kind), f"{where}, manifest row")
+    return coerce(row, manifest_columns(kind, synthesized), nullable_columns(kind), f"{where}, manifest row")
 
 
 class _Tar:

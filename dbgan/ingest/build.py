@@ -18,7 +18,7 @@ from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
-REVISION = 3
+REVISION = 4
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
 _FORMATS = {
@@ -108,10 +108,11 @@ class IngestBuilder:
     def _sample(self, item: Item) -> EncodedSample | Reject:
         sequence, _, frame = item.key.partition("/")
         stored: dict[str, Stored] = {}
+        sources: dict[str, bytes] = {}
         warnings: list[str] = []
         meta: dict[str, Any] = {}
         for (which, path), state in zip(item.paths, item.states, strict=True):
-            data = self._read(path, state)
+            data = sources[which] = self._read(path, state)
             try:
                 stored[which] = self._store(data)
             except ImageError as error:
@@ -129,16 +130,16 @@ class IngestBuilder:
             meta["device"] = item.device
         fields = {which: picture.data for which, picture in stored.items()}
         kept = frozenset(which for which, picture in stored.items() if picture.kept)
-        return EncodedSample(item.key, fields, meta, self._columns(stored), kept, tuple(warnings))
+        return EncodedSample(item.key, fields, meta, self._columns(stored, sources), kept, tuple(warnings))
 
     def _store(self, data: bytes) -> Stored:
         return store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side, icc=self.icc)
 
-    def _columns(self, stored: dict[str, Stored]) -> dict[str, Any]:
+    def _columns(self, stored: dict[str, Stored], sources: dict[str, bytes]) -> dict[str, Any]:
         columns: dict[str, Any] = {f"{w}_pixels_sha256": pixel_digest(p.pixels) for w, p in stored.items()}
         if self.measured:
             for which, picture in stored.items():
-                columns |= {f"{which}_{name}": value for name, value in quality.measure(picture.pixels).items()}
+                columns |= quality.columns(which, picture.pixels, sources[which])
             if len(stored) == 2:
                 columns["pair_psnr"] = quality.pair_psnr(stored["blur"].pixels, stored["sharp"].pixels)
         return columns

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dbgan.corpus import Corpus
 from dbgan.corpus.layout import pixel_digest
+from dbgan.image import quality
 from dbgan.image.codec import decode, encode
-from dbgan.image.quality import measure
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sharp:
     @cached_property
     def columns(self) -> dict[str, Any]:
         """Manifest columns: the digest and the measures of what a reader sees. The same for every variant."""
-        measures = {f"sharp_{name}": value for name, value in measure(self.seen).items()}
+        measures = quality.columns("sharp", self.seen, self.data)
         return {"sharp_pixels_sha256": pixel_digest(self.seen), **measures}
 
     @property

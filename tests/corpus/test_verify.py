@@ -58,6 +58,14 @@ def test_a_sound_corpus_has_no_problem(corpus: Path, quick: bool) -> None:
     assert Corpus.open(corpus).verify(quick=quick) == []
 
 
+def test_a_corpus_from_before_a_measure_existed_is_whole_and_readable(corpus: Path) -> None:
+    table = pq.read_table(corpus / "manifest.parquet").drop_columns(["blur_sharpness", "sharp_phash"])
+    pq.write_table(table, corpus / "manifest.parquet")
+    croissant.write(corpus, HEADER)
+    assert found(corpus) == []
+    assert len(list(Corpus.open(corpus))) == table.num_rows
+
+
 def test_synthesized_pairs_verify(tmp_path: Path) -> None:
     lineage = {"source_corpus": "s", "source_key": "a/001", "variant": 0, "noise": [0.1], "method": "kernel"}
     lineage |= {"parameters": "{}", "generator": ""}

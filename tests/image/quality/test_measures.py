@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
-from dbgan.image.quality import MEASURES, measure, pair_psnr
+from dbgan.image.quality import MEASURES, UNKNOWABLE, columns, measure, pair_psnr
 
 RNG = np.random.default_rng(5)
 
@@ -37,8 +37,8 @@ def test_measures_follow_their_definitions() -> None:
     }
     found = measure(grey(luma))
     assert tuple(found) == MEASURES
-    assert found == pytest.approx(expected, rel=1e-9)
-    assert all(type(value) is float for value in found.values())
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+    assert all(type(value) is float for name, value in found.items() if name not in UNKNOWABLE)
 
 
 def test_noise_sigma_finds_the_noise_of_a_flat_picture() -> None:
@@ -57,7 +57,15 @@ def test_blurring_lowers_sharpness() -> None:
 def test_tiny_pictures_have_measures(shape: tuple[int, int]) -> None:
     found = measure(grey(np.full(shape, 255, np.uint8)))
     assert found["brightness"] == 1.0
-    assert found["laplacian"] == found["noise_sigma"] == found["contrast"] == 0.0
+    assert found["laplacian"] == found["noise_sigma"] == found["contrast"] == found["sharpness"] == 0.0
+    assert [found[name] for name in UNKNOWABLE] == [None] * len(UNKNOWABLE)
+    assert found["blocking"] == 1.0
+
+
+def test_the_manifests_columns_are_the_measures_and_a_hash_of_32_bytes() -> None:
+    found = columns("blur", grey(RNG.integers(0, 256, (64, 64)).astype(np.uint8)))
+    assert list(found) == [*(f"blur_{name}" for name in MEASURES), "blur_phash"]
+    assert len(found["blur_phash"]) == 32
 
 
 def test_pair_psnr_is_skimages_and_capped() -> None:
