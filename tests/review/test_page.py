@@ -1,0 +1,118 @@
+"""The page in headless Chromium: keys, sliders, filters, and what is left on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("nicegui", reason="the review page needs the extra `review`")
+
+from dbgan.corpus.selection import read_selection
+from dbgan.curate import curate
+from dbgan.params import load
+from dbgan.review.decisions import Decision, read_decisions
+from tests.review.chromium import Browser, until
+from tests.review.conftest import SOURCE
+from tests.review.test_server import Served, serving
+
+CURSOR = "document.querySelector('.card.cursor .key')?.textContent"
+TYPING = "document.activeElement.matches('.note input')"
+VISIBLE = "[...document.querySelectorAll('.card')].filter(c => c.offsetParent).length"
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
+    with Browser(program, tmp_path / "profile", 1400) as opened:
+        yield opened
+
+
+@pytest.fixture
+def served(project: Path) -> Iterator[Served]:
+    with serving(project) as running:
+        yield running
+
+
+def decided(project: Path) -> dict[str, Decision]:
+    return read_decisions(project / "datasets" / "reviews" / f"{SOURCE}.csv")
+
+
+def test_what_is_dropped_by_key_and_limited_by_slider_is_what_curate_leaves_out(
+    project: Path, served: Served, browser: Browser
+) -> None:
+    browser.open(served.address)
+    assert browser.run(VISIBLE) == 12
+    browser.press("ArrowRight")
+    browser.wait(f"{CURSOR} === 'walk-0/00003'")
+    browser.press("d")
+    until(lambda: decided(project) == {"walk-0/00003": Decision("drop")}, "the decision on disk")
+    browser.wait("document.querySelector('.card.drop .mark')?.textContent === 'dropped by hand'")
+
+    browser.run("document.querySelectorAll('[data-measure=blur_laplacian] [tabindex]')[0].focus()")
+    for _ in range(3):
+        browser.press("PageUp")
+    said = "document.querySelector('[data-measure=blur_laplacian] .said').textContent"
+    browser.wait(f"!{said}.endsWith('drops 0')")
+    until(lambda: browser.run("document.querySelector('.save').disabled") is False, "the button to save")
+    limited = browser.run(said)
+
+    browser.open(served.address)
+    assert browser.run(said) == limited
+    assert browser.run("document.querySelectorAll('.card.drop').length") == 1
+    beyond = "[...document.querySelectorAll('.card.beyond')].map(c => c.querySelector('.key').textContent).sort()"
+    expected = browser.run(beyond)
+    assert len(expected) >= 1
+    browser.click(".save")
+    until(lambda: load(project / "params.yaml").sources[SOURCE].curate.limits, "the limits in params.yaml")
+
+    corpus = project / "datasets" / "train" / SOURCE
+    selection = project / "datasets" / "train" / f"{SOURCE}.selection.parquet"
+    curate(SOURCE, load(project / "params.yaml").sources[SOURCE].curate, corpus, selection, project / "r", "train")
+    rows = read_selection(selection)
+    assert sorted(set(rows["key"][rows["rule"] == "limits"]) - {"walk-0/00003"}) == expected
+    assert browser.problems == []
+
+
+def test_undo_notes_filters_and_the_full_view(project: Path, served: Served, browser: Browser) -> None:
+    browser.open(served.address)
+    browser.press("k")
+    browser.press("d")
+    until(lambda: len(decided(project)) == 2, "two decisions")
+    browser.press("u")
+    until(lambda: decided(project) == {"walk-0/00000": Decision("keep")}, "one decision")
+    browser.wait(f"{CURSOR} === 'walk-0/00003'")
+    browser.press("ArrowLeft")
+    browser.press("f")
+    browser.wait("document.querySelector('.full img')?.naturalWidth === 128")
+    assert "walk-0/00000" in browser.run("document.querySelector('.full-title').textContent")
+    until(lambda: browser.click(".note input") or browser.run(TYPING), "the focus in the note, after the view opened")
+    browser.send("Input.insertText", text="dusk")
+    browser.run("document.querySelector('.note input').blur()")
+    until(lambda: decided(project) == {"walk-0/00000": Decision("keep", "dusk")}, "the note on disk")
+    browser.press("f")
+    browser.wait("!document.querySelector('.full')?.offsetParent")
+
+    browser.click(".choice")
+    browser.wait("document.querySelectorAll('.q-menu .q-item').length === 3")
+    browser.run("[...document.querySelectorAll('.q-menu .q-item')].find(i => i.textContent.includes('iPhone')).click()")
+    browser.wait(f"{VISIBLE} === 4")
+    browser.press("ArrowRight")
+    browser.wait(f"{CURSOR} === 'walk-0/00003'")
+    assert browser.problems == []
+
+
+def test_the_page_asks_this_server_alone_and_fits_every_window(served: Served, browser: Browser) -> None:
+    browser.open(served.address)
+    for width in (1400, 820, 420):
+        browser.resize(width)
+        browser.wait(f"innerWidth === {width}")
+        assert browser.run("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    own = (served.address, served.address.replace("http", "ws", 1), "data:", "blob:", "about:")
+    assert [address for address in browser.requests if not address.startswith(own)] == []
+    assert any(address.startswith("ws:") for address in browser.requests)
+    assert browser.problems == []
