@@ -135,10 +135,12 @@ def estimate(pictures: Iterable[Points]) -> Constants | None:
     if len(np.unique(np.digitize(light, BINS))) < MIN_BINS:
         return None
     shot, read = fit_line(light, np.concatenate([p.variance for p in measured]))
-    gains = [
-        float(np.median(p.variance / (shot * p.light + read))) for p in measured if len(p.light) and shot + read > 0
-    ]
-    low, high = np.quantile(gains, [0.1, 0.9]) if gains else (1.0, 1.0)
+    gains = np.array([_gain(p, shot, read) for p in measured if len(p.light) and shot + read > 0])
+    # Texture taken for noise can only raise the line: it is put where the median picture is.
+    typical = float(np.median(gains)) if len(gains) else 0.0
+    if typical > 0:
+        shot, read, gains = shot * typical, read * typical, gains / typical
+    low, high = np.quantile(gains, [0.1, 0.9]) if typical > 0 else (1.0, 1.0)
     shares = [p.clipped_share for p in measured if p.clipped_share > 0]
     return Constants(
         shot=shot,
@@ -149,6 +151,11 @@ def estimate(pictures: Iterable[Points]) -> Constants | None:
         clipped_pictures=len(shares) / len(measured),
         clipped_share=float(np.mean(shares)) if shares else 0.0,
     )
+
+
+def _gain(picture: Points, shot: float, read: float) -> float:
+    """A picture's noise variance against a line, at its median brightness bin."""
+    return float(np.median(picture.variance / (shot * picture.light + read)))
 
 
 def fit_line(light: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dbgan.blur import Sensor
-from dbgan.blur.calibrate import calibrate, estimate, fit_line, measure
+from dbgan.blur.calibrate import Points, calibrate, estimate, fit_line, measure
 from dbgan.blur.sensor import sense
 from dbgan.errors import CorpusError, DbganError
 from dbgan.seeds import generator
@@ -59,6 +59,20 @@ def test_pictures_of_other_sensitivity_widen_the_gain() -> None:
 
     assert found is not None
     assert found.gain[1] / found.gain[0] == pytest.approx(3.0, rel=0.15)
+
+
+def test_the_typical_picture_has_gain_1() -> None:
+    """However its noise departs from a line: here one of four brightnesses is mostly texture."""
+    light = np.array([0.05, 0.2, 0.4, 0.8])
+    variance = (3e-4 * light + 2e-5) * np.array([1.0, 1.0, 1.0, 6.0])
+    pictures = [Points(light, variance * factor, np.full(4, 50), 0.0) for factor in (0.5, 1.0, 2.0)]
+
+    found = estimate(pictures)
+
+    assert found is not None
+    assert found.gain == pytest.approx((0.6, 1.8))
+    ratio = variance / (found.shot * light + found.read)
+    assert np.median(ratio) == pytest.approx(1.0)
 
 
 def test_clipped_highlights_are_counted() -> None:
