@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dbgan.image.quality import IDENTITY_DB
+from dbgan.networks.motion import srgb_to_linear
 
 CHANCE = 2.0 * math.log(2.0)
 """Loss of a discriminator that cannot tell: 2 ln 2."""
@@ -23,7 +24,8 @@ LOW = 32
 """Side of the squares whose means are the low frequencies of z's effect, px: longer than most blur."""
 
 SHIFTED = 0.01
-"""Change of a picture's mean colour, of [0, 1], above which BGAN tints: 2.5 of 255 levels."""
+"""Change of a picture's mean light, of [0, 1], above which BGAN tints. Light, because an honest blur brightens the
+stored values beside highlights."""
 
 
 def psnr(first: Tensor, second: Tensor) -> Tensor:
@@ -56,17 +58,17 @@ def bgan_gauges(
         z2: (N, 4), another draw.
 
     Returns:
-        `psnr_to_sharp`: PSNR(G(x, z1), x), dB; `z_sensitivity`: mean |G(x, z1) - G(x, z2)|; `z_tint`: the same of the
-        channel means alone; `z_low`: of its means over squares of LOW px (tint: unwanted); `z_high`: of what is left
-        without them (blur: wanted); `colour_shift`: mean |mean colour of G(x, z1) - of x|; `laplacian`: of G(x, z1);
-        `laplacian_sharp`: of x.
+        `psnr_to_sharp`: PSNR(G(x, z1), x), dB; `colour_shift`: mean |mean light of G(x, z1) - of x| by channel, which
+        motion hardly changes; `z_sensitivity`: mean |G(x, z1) - G(x, z2)|; `z_tint`: the same of the channel means
+        alone; `z_low`: of its means over squares of LOW px (tint: unwanted); `z_high`: of what is left without them
+        (blur: wanted); `laplacian`: of G(x, z1); `laplacian_sharp`: of x.
     """
     first, second = generate(sharp, z1).float(), generate(sharp, z2).float()
     difference = first - second
     low = low_frequencies(difference)
     return {
         "psnr_to_sharp": float(psnr(first, sharp).mean()),
-        "colour_shift": float((first - sharp).mean(dim=(2, 3)).abs().mean()),
+        "colour_shift": float((light(first) - light(sharp)).mean(dim=(2, 3)).abs().mean()),
         "z_low": float(low.abs().mean()),
         "z_high": float((difference - low).abs().mean()),
         "z_sensitivity": float(difference.abs().mean()),
@@ -74,6 +76,11 @@ def bgan_gauges(
         "laplacian": float(laplacian_variance(first).mean()),
         "laplacian_sharp": float(laplacian_variance(sharp).mean()),
     }
+
+
+def light(pictures: Tensor) -> Tensor:
+    """Linear light of stored values, both in [0, 1]."""
+    return srgb_to_linear(pictures.clamp(0.0, 1.0))
 
 
 def low_frequencies(pictures: Tensor) -> Tensor:
@@ -102,7 +109,7 @@ def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
         )
     if row["colour_shift"] > SHIFTED:
         warnings.append(
-            f"BGAN tints (its mean colour is {255 * row['colour_shift']:.1f} of 255 levels from its input's): "
+            f"BGAN tints (its mean light is {100 * row['colour_shift']:.1f} % from its input's): "
             "raise content, set colour: luminance, or use generator.network: trajectory, which cannot tint."
         )
     if row["laplacian"] > row["laplacian_sharp"]:

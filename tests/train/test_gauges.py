@@ -12,6 +12,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from dbgan import seeds
+from dbgan.blur.response import to_linear
 from dbgan.train.critic import relativistic_accuracy
 from dbgan.train.gauges import (
     CHANCE,
@@ -70,7 +71,9 @@ def test_z_gauges_tell_low_frequencies_from_high_ones() -> None:
     gauges = bgan_gauges(both, sharp, torch.ones(1, 4), torch.zeros(1, 4))
     assert gauges["z_low"] == pytest.approx(0.05, rel=1e-4)
     assert gauges["z_high"] == pytest.approx(0.02, rel=1e-4)
-    assert gauges["colour_shift"] == pytest.approx(0.05, rel=1e-4)
+    before, after = (to_linear(p.double().numpy()) for p in (sharp, both(sharp, torch.ones(1, 4))))
+    expected = np.abs((after - before).mean(axis=(2, 3))).mean()
+    assert gauges["colour_shift"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_low_frequencies_are_means_of_squares_smaller_at_the_edge() -> None:
@@ -92,7 +95,7 @@ def row(**changes: float | str) -> dict[str, float | str]:
         ({"psnr_to_sharp": 41.0}, r"BGAN returns its input \(PSNR 41.0 dB"),
         ({"z_sensitivity": 0.0}, "z has no visible effect"),
         ({"z_low": 0.02}, "z tints more than it blurs"),
-        ({"colour_shift": 0.02}, "BGAN tints \\(its mean colour is 5.1 of 255"),
+        ({"colour_shift": 0.02}, "BGAN tints \\(its mean light is 2.0 %"),
         ({"laplacian": 0.01}, "BGAN sharpens"),
         ({"d_loss": 1.386, "d_accuracy": 0.5}, "at chance"),
         ({"d_loss": 0.001, "d_accuracy": 1.0}, "wins outright"),
