@@ -9,10 +9,12 @@ from typing import Any
 
 from dbgan.blur.compose import make
 from dbgan.blur.model import Blur, window_of
+from dbgan.corpus import receipts
 from dbgan.corpus.header import Header
 from dbgan.corpus.read import read_header
 from dbgan.corpus.verify import verify
 from dbgan.engine import BuildReport, build_corpus
+from dbgan.engine.build import reusable
 from dbgan.errors import CorpusError, ParamsError
 from dbgan.files import sha256_file
 from dbgan.params import SynthesizeParams, validated
@@ -160,7 +162,9 @@ def make_pairs(
     """
     device = next((d for blur in blurs.values() if (d := getattr(blur, "device", "cpu")) != "cpu"), "cpu")
     settings = settings_of(params, blurs)
-    if rehearse:
+    plans = plan(sources, settings)
+    # Where nothing is to be built, hours are not at stake: the tables of millions of rows take minutes to check.
+    if rehearse and len(reusable(out, plans, receipts.finished(out))) < len(plans):
         for source in sources:
             check_source(source)
     header = Header(
@@ -178,7 +182,7 @@ def make_pairs(
         out,
         header,
         make_builder(sources, blurs, params),
-        plan(sources, settings),
+        plans,
         workers=workers,
         gpus_per_worker=_gpus_per_worker(device, workers),
         threads=params.threads,

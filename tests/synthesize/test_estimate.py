@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_the_stage_prints_the_estimate_and_writes_nothing(datasets: Path, models
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.synthesize", "demo", "--dry-run"],
         cwd=project,
-        env={"PYTHONPATH": str(PROJECT), "PATH": ""},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,188 @@
+"""Synthesis end to end beside its own limits, and beside the loop people write, on the same frames and cores.
+
+The ways take turns, `$DBGAN_BENCH_ROUNDS` times. `$DBGAN_BENCH_PAIRS`, `$DBGAN_BENCH_SIDE` (WIDTHxHEIGHT) and
+`$DBGAN_BENCH_BLOCKS` set the work. Of dbgan's own ways the build is timed; the picture that it tries before is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import webdataset as wds
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.codec import frame
+from dbgan.corpus import Corpus
+from dbgan.engine.watch import metrics_file
+from dbgan.image.codec import decode, encode
+from dbgan.ingest import ingest
+from dbgan.networks import generator, load_weights, save_weights
+from dbgan.params import IngestParams
+from dbgan.recipe import has_bf16
+from dbgan.synthesize import BganBlur, blur_corpus
+from dbgan.synthesize.learned import draw_noise
+
+PAIRS = int(os.environ.get("DBGAN_BENCH_PAIRS", "12"))
+WIDTH, HEIGHT = (int(side) for side in os.environ.get("DBGAN_BENCH_SIDE", "1280x720").split("x"))
+BLOCKS = int(os.environ.get("DBGAN_BENCH_BLOCKS", "9"))
+THREADS = int(os.environ.get("DBGAN_BENCH_THREADS", str(os.cpu_count() or 1)))
+ROUNDS = int(os.environ.get("DBGAN_BENCH_ROUNDS", "1"))
+PRECISION = "bf16" if has_bf16() else "fp32"
+
+
+def run() -> None:
+    """Print a table of ways and ratios, and one of peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        os.environ["DBGAN_STATE"] = str(root / "state")
+        source = sharp_corpus(root, PAIRS, (WIDTH, HEIGHT))
+        weights = root / "weights.safetensors"
+        save_weights(weights, generator("bgan", blocks=BLOCKS, seed=0))
+        print(f"{PAIRS} frames of {WIDTH}x{HEIGHT}, BGAN of {BLOCKS} blocks, {THREADS} threads, {PRECISION}")
+        medians = side_by_side(source, weights, root)
+        show(medians)
+        memory(root, weights)
+
+
+def side_by_side(source: Path, weights: Path, root: Path) -> dict[str, float]:
+    """Median seconds of each way over the same frames."""
+    pictures = [sample.images["sharp"] for sample in Corpus.open(source)]
+    torch.set_num_threads(THREADS)
+    cv2.setNumThreads(1)
+    blur = BganBlur(weights, precision=PRECISION)
+    blur.blur(pictures[0], draw_noise(0, "warm", 0))
+    shared = {"threads": THREADS, "precision": PRECISION}
+    ways: dict[str, Callable[[Path], object]] = {
+        "bare generator": lambda out: [blur.blur(p, draw_noise(0, "a", n)) for n, p in enumerate(pictures)],
+        "dbgan blur, bgan": lambda out: blur_corpus(source, out, weights=weights, settings=shared),
+        "bare decode + encode": lambda out: recode(source),
+        "dbgan blur, disk kernel": lambda out: blur_corpus(source, out, model="kernel", settings=light(shared)),
+        "the loop people write, bgan": lambda out: todays_loop(source, weights, out),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS):
+        for name, way in ways.items():
+            out = root / f"out-{number}"
+            started = time.perf_counter()
+            with contextlib.redirect_stdout(io.StringIO()):
+                way(out)
+            seconds = time.perf_counter() - started
+            told = metrics_file(out)
+            times[name].append(json.loads(told.read_text())["seconds"] if told.is_file() else seconds)
+            told.unlink(missing_ok=True)
+            shutil.rmtree(out, ignore_errors=True)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def show(medians: dict[str, float]) -> None:
+    """The ways and, for each that has a limit, its share of it."""
+    ours = medians["dbgan blur, bgan"]
+    notes = {
+        "dbgan blur, bgan": f"{medians['bare generator'] / ours:.2f} of the bare generator",
+        "dbgan blur, disk kernel": f"{medians['bare decode + encode'] / medians['dbgan blur, disk kernel']:.2f} "
+        "of bare decode + encode",
+        "the loop people write, bgan": f"dbgan blur: {medians['the loop people write, bgan'] / ours:.1f} times as fast",
+    }
+    table = Table("way", "pairs/s", "", box=None)
+    for name, seconds in medians.items():
+        table.add_row(name, f"{PAIRS / seconds:.3f}", notes.get(name, ""))
+    Console().print(table)
+
+
+def light(shared: dict[str, Any]) -> dict[str, Any]:
+    """A kernel blur that costs less than the codec: a small Gaussian without noise, in stored values."""
+    kernel = {"weights": {"gaussian": 1.0}, "sigma": [0.8, 0.8], "noise": [0.0, 0.0], "response": "stored"}
+    return {**shared, "precision": "fp32", "kernel": kernel, "io_threads": THREADS}
+
+
+def recode(source: Path) -> None:
+    """Decode each sharp picture and encode one, on as many threads as synthesis has for each of the two."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    corpus = Corpus.open(source)
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda key: encode(decode(corpus.encoded(key, "sharp")), "png"), corpus.keys))
+
+
+def todays_loop(source: Path, weights: Path, out: Path) -> None:
+    """Pillow decodes, the network takes contiguous fp32 pictures one by one, Pillow encodes, ShardWriter writes."""
+    out.mkdir()
+    network = load_weights(weights).eval().to(memory_format=torch.contiguous_format)
+    corpus = Corpus.open(source)
+    with wds.ShardWriter(str(out / "%06d.tar"), maxcount=100, verbose=0) as sink, torch.no_grad():
+        for n, key in enumerate(corpus.keys):
+            sharp = np.asarray(Image.open(io.BytesIO(corpus.encoded(key, "sharp"))).convert("RGB"))
+            tensor = torch.from_numpy(sharp.copy()).permute(2, 0, 1)[None].contiguous().float() / 255
+            z = torch.tensor([draw_noise(0, key, n)], dtype=torch.float32)
+            blurry = network(tensor, z).clamp(0, 1)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+            sink.write({"__key__": f"{n:06d}", "blur.png": png(blurry), "sharp.png": png(sharp), "json": {"key": key}})
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """By Pillow, at its default level."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def sharp_corpus(root: Path, count: int, size: tuple[int, int]) -> Path:
+    """A paired corpus of noisy photographs; its blurry pictures are not used here."""
+    raw = root / f"raw-{size[0]}"
+    base = cv2.resize(frame(), size, interpolation=cv2.INTER_CUBIC)
+    for n in range(count):
+        noise = np.random.default_rng(n).integers(-4, 5, base.shape)
+        data = encode(np.clip(base.astype(int) + noise, 0, 255).astype(np.uint8), "png")
+        for half in ("blur", "sharp"):
+            path = raw / "GOPR0001_11_00" / half / f"{n + 1:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    params = IngestParams(layout="gopro", blur="blur", quality=False, shard_samples=100)
+    with contextlib.redirect_stdout(io.StringIO()):
+        ingest("bench", params, raw, root / f"source-{size[0]}")
+    shutil.rmtree(raw)
+    return root / f"source-{size[0]}"
+
+
+def memory(root: Path, weights: Path) -> None:
+    """Print the peak memory of a process that blurs 720p and 12 megapixels, by the network and by tiles of 512."""
+    table = Table("pictures", "peak memory of the worker, MB", "of which before the first picture", box=None)
+    for size in ((1280, 720), (4032, 3024)):
+        source = sharp_corpus(root / f"memory-{size[0]}", 2, size)
+        arguments = [str(source), str(weights), str(root / f"memory-{size[0]}")]
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.synthesize", *arguments], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        told = json.loads(done.stdout.splitlines()[-1])
+        table.add_row(f"{size[0]}x{size[1]}", f"{told['peak'] / 1024:.0f}", f"{told['start'] / 1024:.0f}")
+    Console().print(table)
+
+
+def _in_a_process(source: str, weights: str, out: str, width: str) -> None:
+    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    settings = {"threads": THREADS, "precision": PRECISION}
+    blur_corpus(Path(source), Path(out) / width, weights=Path(weights), settings=settings)
+    print(json.dumps({"start": start, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+
+
+if __name__ == "__main__":
+    _in_a_process(*sys.argv[1:])
