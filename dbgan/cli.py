@@ -90,7 +90,7 @@ def root(
     """Global options."""
 
 
-def with_settings(model: type[M], settings: Sequence[str] | None, **fixed: Any) -> M:
+def with_settings(model: type[M], settings: Sequence[str] | None, /, **fixed: Any) -> M:
     """`model` from `key=value` texts and from values that have an option of their own.
 
     Raises:
