@@ -36,6 +36,12 @@ def run() -> None:
         "OpenCV png, level 1": lambda: opencv(pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]),
         "OpenCV png, level 3": lambda: opencv(pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),
         "OpenCV png, level 6": lambda: opencv(pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6]),
+        "OpenCV png, RLE": lambda: opencv(pixels, ".png", strategy(cv2.IMWRITE_PNG_STRATEGY_RLE)),
+        "OpenCV png, Huffman only": lambda: opencv(pixels, ".png", strategy(cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY)),
+        "OpenCV png, filtered": lambda: opencv(pixels, ".png", strategy(cv2.IMWRITE_PNG_STRATEGY_FILTERED)),
+        "OpenCV png, level 1 RLE": lambda: opencv(
+            pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 1, *strategy(cv2.IMWRITE_PNG_STRATEGY_RLE)]
+        ),
         "Pillow png, default": lambda: pillow(pixels, "PNG"),
         "Pillow png, level 1": lambda: pillow(pixels, "PNG", compress_level=1),
         "OpenCV webp, lossless": lambda: opencv(pixels, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
@@ -65,6 +71,11 @@ def frame() -> Pixels:
 def opencv(pixels: Pixels, extension: str, settings: list[int]) -> bytes:
     """`pixels` by `cv2.imencode`."""
     return bytes(cv2.imencode(extension, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)[1])
+
+
+def strategy(which: int) -> list[int]:
+    """OpenCV's setting of zlib's strategy."""
+    return [cv2.IMWRITE_PNG_STRATEGY, which]
 
 
 def pillow(pixels: Pixels, form: str, **settings: int) -> bytes:
