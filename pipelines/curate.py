@@ -1,4 +1,4 @@
-"""curate@SOURCE: the corpus's measures -> datasets/USE/SOURCE.selection.parquet and reports/curate/SOURCE."""
+"""curate@SOURCE: measures and people's decisions -> datasets/USE/SOURCE.selection.parquet, reports/curate/SOURCE."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ def run(params: Params) -> None:
     source = item_of(params.sources, name, "sources")
     corpus = DATASETS / source.use / name
     selection = corpus.with_name(f"{name}.selection.parquet")
-    curate(name, source.curate, corpus, selection, REPORTS / "curate" / name, source.use)
+    reviews = DATASETS / "reviews" / f"{name}.csv"
+    curate(name, source.curate, corpus, selection, REPORTS / "curate" / name, source.use, reviews)
 
 
 if __name__ == "__main__":

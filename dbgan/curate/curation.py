@@ -14,7 +14,7 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.columns import measure_columns
 from dbgan.corpus.layout import ALLOWED_NUMBERS
 from dbgan.corpus.selection import write_selection
-from dbgan.curate import contact, rules, splits
+from dbgan.curate import contact, review, rules, splits
 from dbgan.curate.rules import Drop
 from dbgan.errors import ParamsError
 from dbgan.files import write_bytes, write_json
@@ -45,7 +45,9 @@ class Summary:
     notes: list[str]
 
 
-def curate(name: str, params: CurateParams, corpus: Path, selection: Path, report: Path, use: str) -> Summary:
+def curate(
+    name: str, params: CurateParams, corpus: Path, selection: Path, report: Path, use: str, reviews: Path | None = None
+) -> Summary:
     """Decide for every sample of `corpus` whether it is used and in which split; write why.
 
     Args:
@@ -55,20 +57,24 @@ def curate(name: str, params: CurateParams, corpus: Path, selection: Path, repor
         selection: selection table to write, one row per sample, sorted by key.
         report: folder for summary.json and contact.png.
         use: "train" or "test", of the source.
+        reviews: CSV of people's decisions (`review.read_decisions`); None: there are none.
 
     Returns:
         What summary.json holds; a line and the notes are printed.
 
     Raises:
-        ParamsError: a limit names no measure or device of this corpus, a pin no sequence.
+        ParamsError: a limit names no measure or device of this corpus, a pin no sequence; the decisions are damaged.
         CorpusError: the corpus cannot be read.
     """
     where = f"sources.{name}.curate"
     opened = Corpus.open(corpus)
     rows = _rows(opened, params, where)
-    drops = rules.apply(rows, params)
+    decisions = review.read_decisions(reviews) if reviews else {}
+    drops = rules.apply(rows, params, decisions)
     assigned = splits.assign(rows.table["sequence"], params, use, where)
     notes = splits.notes(assigned, params) + _notes(rows.table, drops)
+    if lost := review.unknown(decisions, rows.table["key"]):
+        notes.append(f"{reviews} decides on {len(lost)} keys that the corpus does not have, such as {lost[0]}.")
     summary = summarise(rows.table, drops, assigned, notes)
     write_selection(selection, selection_rows(rows.table, drops, assigned))
     write_json(report / "summary.json", asdict(summary))
@@ -108,7 +114,8 @@ def _rows(corpus: Corpus, params: CurateParams, where: str) -> rules.Rows:
     field, measured = corpus.fields[0], measure_columns(corpus.kind)
     rules.check(params, [*measured, *ALLOWED_NUMBERS], None, where)
     columns = rules.columns(params, field)
-    unmeasured = [name for name in columns if name in measured and not corpus.header.quality]
+    needs = {*measured, f"{field}_phash"}
+    unmeasured = [name for name in columns if name in needs and not corpus.header.quality]
     if unmeasured:
         raise ParamsError(
             f"{where}: a limit on {unmeasured[0]} needs measures, and {corpus.path} was ingested without.\n"

@@ -1,19 +1,21 @@
-"""The rules that drop samples, in order: minimum size, bands of measures per device, exact duplicates.
+"""The rules that drop samples, in order: minimum size, bands of measures per device, exact duplicates, bursts.
 
 A rule looks at the manifest rows that the rules before it kept and answers which of them it drops and why. To add a
 rule: write the function, add it to `RULES`.
+People's decisions come before all of them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from dbgan.corpus.layout import ALLOWED_NUMBERS
-from dbgan.curate.duplicates import first_of_equal
+from dbgan.curate.duplicates import bursts, first_of_equal
+from dbgan.curate.review import Decision
 from dbgan.errors import ParamsError
 from dbgan.params import CurateParams, Limits
 
@@ -70,17 +72,29 @@ def limits(rows: Rows, params: CurateParams) -> dict[str, Drop]:
         for measure, band in {**params.limits, **own}.items():
             known = table[table[f"has_{measure}"]] if measure in ALLOWED_NUMBERS else table
             whose = f" for device {device_name(device)}" if measure in own else ""
-            for limit, beyond, word in (
-                (band.min, known[measure].lt, "under"),
-                (band.max, known[measure].gt, "over"),
-            ):
-                if limit is None:
+            low, high = (_limit(known[measure], band, side) for side in ("min", "max"))
+            for side, beyond, word in ((low, known[measure].lt, "under"), (high, known[measure].gt, "over")):
+                if side is None:
                     continue
+                limit, told = side
                 hit = beyond(limit)
                 for key, value in zip(known["key"][hit], known[measure][hit], strict=True):
-                    reason = f"{measure} is {value:.4g}, {word} the limit of {limit:.4g}{whose}"
-                    drops.setdefault(str(key), Drop("limits", measure, float(value), float(limit), reason))
+                    reason = f"{measure} is {value:.4g}, {word} the limit of {limit:.4g}{told or whose}"
+                    if told:
+                        reason += f" {device_name(device)}"
+                    drops.setdefault(str(key), Drop("limits", measure, float(value), limit, reason))
     return drops
+
+
+def _limit(values: pd.Series[float], band: Limits, side: str) -> tuple[float, str] | None:
+    """One side of a band as a number, and how it came about if by a quantile; None: open, or nothing to take it of."""
+    absolute, quantile = getattr(band, side), getattr(band, f"{side}_quantile")
+    if absolute is not None:
+        return float(absolute), ""
+    if quantile is None or not values.notna().any():
+        return None
+    # a value that some sample has, so that every machine finds the same one
+    return float(values.quantile(quantile, interpolation="nearest")), f", quantile {quantile:g} of device"
 
 
 def device_name(device: object) -> str:
@@ -99,16 +113,43 @@ def duplicates(rows: Rows, params: CurateParams) -> dict[str, Drop]:
     }
 
 
-RULES: tuple[Rule, ...] = (min_side, limits, duplicates)
+def near_duplicates(rows: Rows, params: CurateParams) -> dict[str, Drop]:
+    """Drop all but the first `keep_per_burst` of samples that look alike within a sequence, if `near_bits` is set."""
+    if params.near_bits is None:
+        return {}
+    found = bursts(rows.table, rows.field, params.near_bits, params.keep_per_burst)
+    kept = "which is kept" if params.keep_per_burst == 1 else f"of whose burst {params.keep_per_burst} are kept"
+    return {
+        key: Drop(
+            "near_duplicates",
+            f"{rows.field}_phash",
+            float(near.bits),
+            float(params.near_bits),
+            f"looks like {near.first}, {kept}: {near.bits} of 256 bits differ, at most {params.near_bits} in a burst",
+        )
+        for key, near in found.items()
+    }
 
 
-def apply(rows: Rows, params: CurateParams) -> dict[str, Drop]:
-    """Key -> why it is dropped, by the first rule that drops it. What a rule dropped is not shown to later ones."""
-    dropped: dict[str, Drop] = {}
+RULES: tuple[Rule, ...] = (min_side, limits, duplicates, near_duplicates)
+
+
+def apply(rows: Rows, params: CurateParams, decisions: Mapping[str, Decision] | None = None) -> dict[str, Drop]:
+    """Key -> why it is dropped, by the first rule that drops it. What a rule dropped is not shown to later ones.
+
+    What people decided comes first: what they dropped no rule sees, what they kept no rule drops.
+    """
+    decided = decisions or {}
+    dropped = {
+        str(key): Drop("review", "", 0.0, 0.0, f"dropped by hand: {decided[key].note or 'no note'}")
+        for key in rows.table["key"]
+        if key in decided and not decided[key].keep
+    }
     for rule in RULES:
         remaining = rows.table[~rows.table["key"].isin(dropped.keys())]
         if not remaining.empty:
-            dropped |= rule(Rows(remaining, rows.field), params)
+            found = rule(Rows(remaining, rows.field), params)
+            dropped |= {key: drop for key, drop in found.items() if key not in decided or not decided[key].keep}
     return dropped
 
 
@@ -116,7 +157,8 @@ def columns(params: CurateParams, field: str) -> list[str]:
     """The manifest columns that the rules read under these params."""
     named = dict.fromkeys([*params.limits, *(m for bands in params.devices.values() for m in bands)])
     has = [f"has_{name}" for name in named if name in ALLOWED_NUMBERS]
-    return list(dict.fromkeys(["key", "sequence", "width", "height", "device", f"{field}_pixels_sha256", *named, *has]))
+    digests = [f"{field}_pixels_sha256", *([f"{field}_phash"] if params.near_bits is not None else [])]
+    return list(dict.fromkeys(["key", "sequence", "width", "height", "device", *digests, *named, *has]))
 
 
 def check(params: CurateParams, measures: Sequence[str], devices: Sequence[str] | None, where: str) -> None:

@@ -54,10 +54,22 @@ class IngestParams(Model):
 
 
 class Limits(Model):
-    """A closed band; None leaves that side open."""
+    """A closed band; None leaves that side open. A quantile stands for the device's own value there."""
 
     min: float | None = None
     max: float | None = None
+    min_quantile: Fraction | None = Field(None, description="lower limit: this quantile of the device's samples")
+    max_quantile: Fraction | None = Field(None, description="upper limit: this quantile of the device's samples")
+
+    @model_validator(mode="after")
+    def _one_limit_per_side(self) -> Limits:
+        for side in ("min", "max"):
+            if getattr(self, side) is not None and getattr(self, f"{side}_quantile") is not None:
+                raise ValueError(f"give {side} or {side}_quantile, not both")
+        low, high = self.min_quantile, self.max_quantile
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"min_quantile {low:g} is over max_quantile {high:g}, which would drop every sample")
+        return self
 
 
 class CurateParams(Model):
@@ -67,6 +79,14 @@ class CurateParams(Model):
     limits: dict[str, Limits] = Field(default_factory=dict, description="measure -> band, for every device")
     devices: dict[str, dict[str, Limits]] = Field(default_factory=dict, description="device -> measure -> band")
     drop_duplicates: bool = Field(True, description="of samples with equal pixels only the first by key is kept")
+    near_bits: int | None = Field(
+        None,
+        ge=0,
+        le=96,
+        description="samples of a sequence whose perceptual hashes differ in at most so many of 256 bits are a burst: "
+        "12 for copies, 40 for frames of one camera position (docs/measures.md); null: off",
+    )
+    keep_per_burst: int = Field(1, ge=1, le=1000, description="of each burst the first so many by key are kept")
     val_fraction: Fraction = Field(0.1, description="share of sequences held out of training, by hash of their name")
     pinned: dict[str, Literal["train", "val", "test"]] = Field(
         default_factory=dict, description="sequence -> split, over the hash"

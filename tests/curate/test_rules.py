@@ -95,3 +95,49 @@ def test_params_that_name_nothing_are_errors_with_the_nearest_name(params: Curat
     with pytest.raises(ParamsError, match=r"sources\.x\.curate") as raised:
         rules.check(params, ["blur_laplacian", "blur_tenengrad", *ALLOWED_NUMBERS], ["Pixel 8"], "sources.x.curate")
     assert expected in str(raised.value)
+
+
+def test_a_quantile_is_taken_of_each_devices_own_samples() -> None:
+    values = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    params = CurateParams(limits={"blur_laplacian": Limits(min_quantile=0.25, max_quantile=0.75)})
+    drops = rules.apply(rows(device=["A"] * 5 + ["B"] * 5, blur_laplacian=values), params)
+    assert sorted(drops) == ["s/000", "s/004", "s/005", "s/009"]
+    assert (drops["s/005"].value, drops["s/005"].limit) == (10.0, 20.0)
+    assert drops["s/009"].reason == "blur_laplacian is 50, over the limit of 40, quantile 0.75 of device B"
+
+
+def test_a_measure_that_a_picture_lacks_is_not_judged() -> None:
+    params = CurateParams(limits={"blur_motion_px": Limits(max_quantile=0.5), "blur_laplacian": Limits(max=1.0)})
+    assert sorted(rules.apply(rows(blur_motion_px=[None, 7.0, 30.0]), params)) == ["s/002"]
+    assert not rules.apply(rows(blur_motion_px=[None, None]), params)
+
+
+@pytest.mark.parametrize("band", [{"min": 1, "min_quantile": 0.1}, {"min_quantile": 0.6, "max_quantile": 0.5}])
+def test_a_band_has_one_limit_per_side_in_order(band: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="min"):
+        Limits.model_validate(band)
+
+
+def flipped(*bits: int) -> bytes:
+    value = 0
+    for bit in bits:
+        value |= 1 << bit
+    return value.to_bytes(32, "big")
+
+
+def test_of_a_burst_the_first_are_kept_and_another_sequence_is_no_part_of_it() -> None:
+    hashes = [flipped(), flipped(1), flipped(1, 2), flipped(*range(9)), flipped()]
+    table = rows(blur_phash=hashes, sequence=["s"] * 4 + ["t"])
+    drops = rules.apply(table, CurateParams(near_bits=2))
+    assert {key: (d.value, d.limit) for key, d in drops.items()} == {"s/001": (1.0, 2.0), "s/002": (2.0, 2.0)}
+    assert drops["s/002"].reason == "looks like s/000, which is kept: 2 of 256 bits differ, at most 2 in a burst"
+    assert sorted(rules.apply(table, CurateParams(near_bits=2, keep_per_burst=2))) == ["s/002"]
+    assert not rules.apply(table, CurateParams())
+
+
+def test_a_later_sample_never_changes_what_became_of_an_earlier_one() -> None:
+    hashes = [flipped(*range(n)) for n in (0, 2, 4, 6, 8)]
+    params = CurateParams(near_bits=3)
+    whole = rules.apply(rows(blur_phash=hashes, sequence=["s"] * 5), params)
+    part = rules.apply(rows(blur_phash=hashes[:3], sequence=["s"] * 3), params)
+    assert part == {key: drop for key, drop in whole.items() if key <= "s/002"}

@@ -49,6 +49,7 @@ def test_a_source_that_no_model_names_retrains_nothing(finished: Project, tmp_pa
     other = {"root": "datasets/raw/other", "curate": {"min_side": 32}}
     values["sources"]["other"] = values["sources"]["demo-phones"] | other
     project.write_params(values)
+    (project.root / "datasets/reviews/other.csv").touch()
     receipts = {p: p.stat().st_mtime_ns for p in (project.root / ".dbgan/train").glob("*/done.json")}
     assert receipts
     ran = project.repro()

@@ -23,7 +23,7 @@ def noise_sigma(luma: NDArray[np.uint8]) -> float:
     response = _response(luma)
     if response is None:
         return 0.0
-    absolute = float(cv2.norm(response, cv2.NORM_L1))
+    absolute = round(cv2.norm(response, cv2.NORM_L1))
     return math.sqrt(math.pi / 2) * absolute / (6 * int(response.size)) / 255
 
 

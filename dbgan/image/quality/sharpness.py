@@ -52,7 +52,7 @@ def sharpness(luma: NDArray[np.uint8], smooth: NDArray[np.float32]) -> float:
     exact = curvature.astype(np.float64)
     # whole numbers: their squares add up exactly below 2^53, in any order
     power = float(np.vdot(exact, exact)) / luma.size / _SCALE**2
-    total, squares = int(cv2.sumElems(luma)[0]), int(cv2.norm(luma, cv2.NORM_L2SQR))
+    total, squares = int(cv2.sumElems(luma)[0]), round(cv2.norm(luma, cv2.NORM_L2SQR))
     variance = (luma.size * squares - total * total) / luma.size**2
     noise = noise_floor(luma) ** 2
     signal = variance - noise
@@ -99,4 +99,4 @@ def smoothed(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _energy(values: NDArray[np.int16]) -> float:
-    return float(cv2.norm(values, cv2.NORM_L2SQR))
+    return float(round(cv2.norm(values, cv2.NORM_L2SQR)))  # a whole number, which OpenCV may miss by an ulp
