@@ -166,7 +166,7 @@ def memory(root: Path, weights: Path) -> None:
     table = Table("pictures", "peak memory of the worker, MB", "of which before the first picture", box=None)
     for size in ((1280, 720), (4032, 3024)):
         source = sharp_corpus(root / f"memory-{size[0]}", 2, size)
-        arguments = [str(source), str(weights), str(root / f"memory-{size[0]}")]
+        arguments = [str(source), str(weights), str(root / f"blurred-{size[0]}"), str(size[0])]
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.synthesize", *arguments], capture_output=True, text=True
         )

@@ -70,9 +70,10 @@ def test_the_manifest_measures_both_pictures(datasets: Path, tmp_path: Path) -> 
         row = table.loc[sample.key]
         assert row["pair_psnr"] == pair_psnr(sample.images["blur"], sample.images["sharp"])
         for field in ("blur", "sharp"):
-            assert {name: row[f"{field}_{name}"] for name in measure(sample.images[field])} == measure(
-                sample.images[field]
-            )
+            found = measure(sample.images[field], corpus.encoded(sample.key, field))
+            stored = {name: row[f"{field}_{name}"] for name in found}
+            # pandas shows a measure that could not be taken as NaN
+            assert {name: None if value != value else value for name, value in stored.items()} == found
     assert corpus.verify() == []
 
 
