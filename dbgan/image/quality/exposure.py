@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLIPPED_LOW, CLIPPED_HIGH = 2, 253
+_BAND = 32
 
 
 def exposure(luma: NDArray[np.uint8]) -> dict[str, float]:
@@ -18,7 +19,10 @@ def exposure(luma: NDArray[np.uint8]) -> dict[str, float]:
         clipped_low, clipped_high: share of pixels with luma <= 2/255, >= 253/255.
     """
     count = luma.size
-    histogram = np.bincount(luma.ravel(), minlength=256)
+    # in bands: bincount makes each pixel a 64-bit number
+    histogram = np.zeros(256, np.int64)
+    for top in range(0, len(luma), _BAND):
+        histogram += np.bincount(luma[top : top + _BAND].ravel(), minlength=256)
     levels = np.arange(256)
     total, squares = int(histogram @ levels), int(histogram @ levels**2)
     return {
