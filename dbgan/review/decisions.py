@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbgan.errors import DbganError
+from dbgan.curate import review
 from dbgan.files import write_bytes
-
-COLUMNS = ("key", "decision", "note")
-DECISIONS = ("keep", "drop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +20,8 @@ class Decision:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.decision not in DECISIONS:
-            raise ValueError(f"decision {self.decision!r} is not one of {', '.join(DECISIONS)}")
+        if self.decision not in review.CHOICES:
+            raise ValueError(f"decision {self.decision!r} is not one of {', '.join(review.CHOICES)}")
 
 
 def decisions_path(source: str, root: Path = Path()) -> Path:
@@ -33,42 +30,20 @@ def decisions_path(source: str, root: Path = Path()) -> Path:
 
 
 def read_decisions(path: Path) -> dict[str, Decision]:
-    """Key -> decision; empty where there is no file.
+    """Key -> decision, as curate reads them; none where there is no file yet.
 
     Raises:
-        DbganError: another header, a row of other columns, an unknown decision, a key twice. It names the line.
+        ParamsError: the file is damaged. It names the line.
     """
     if not path.is_file():
         return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DbganError(f"{path}: expected UTF-8 text, found another byte at offset {error.start}.") from None
-    rows = csv.reader(io.StringIO(text, newline=""))
-    if tuple(next(rows, ())) != COLUMNS:
-        raise _wrong(path, 1, f"expected the header {','.join(COLUMNS)}", text.partition("\n")[0])
-    decided: dict[str, Decision] = {}
-    for row in rows:
-        if not row:
-            continue
-        if len(row) != len(COLUMNS) or row[1] not in DECISIONS:
-            raise _wrong(path, rows.line_num, "expected key, keep or drop, note", ",".join(row))
-        if row[0] in decided:
-            raise _wrong(path, rows.line_num, "expected each key once", row[0])
-        decided[row[0]] = Decision(row[1], row[2])
-    return decided
+    return {key: Decision("keep" if d.keep else "drop", d.note) for key, d in review.read_decisions(path).items()}
 
 
 def write_decisions(path: Path, decided: Mapping[str, Decision]) -> None:
     """Write the file atomically, sorted by key: the same decisions are the same bytes, whatever their order in time."""
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    rows.writerows((key, decided[key].decision, decided[key].note) for key in sorted(decided))
+    rows.writerow(review.COLUMNS)
+    rows.writerows((key, decided[key].decision, decided[key].note.strip()) for key in sorted(decided))
     write_bytes(path, text.getvalue().encode())
-
-
-def _wrong(path: Path, line: int, expected: str, found: str) -> DbganError:
-    return DbganError(
-        f"{path}, line {line}: {expected}, found {found!r}.\nNext: correct the line, or `git diff {path}`."
-    )

@@ -64,6 +64,8 @@ def _set_band(curate: Any, device: str, measure: str, band: Band) -> bool:
     before = dict((place or {}).get(measure) or {})
     wanted = {"min": band.low, "max": band.high}
     after = {k: v for k, v in {**before, **wanted}.items() if v is not None}
+    # A side is a value or a quantile, never both.
+    after = {k: v for k, v in after.items() if not (k.endswith("_quantile") and k.removesuffix("_quantile") in after)}
     # For a device an open band says something: it lifts the limit that all others have.
     if before == after and (device == ALL or measure in (place or {})):
         return False

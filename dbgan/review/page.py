@@ -20,6 +20,8 @@ PAGE = 48
 """Cards of one page: divides by 2, 3, 4, 6 and 8 columns."""
 COLUMNS = "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length"
 TO_CURSOR = "document.querySelector('.card.cursor')?.scrollIntoView({block: 'nearest'})"
+LEAVE = "() => setTimeout(() => document.activeElement.blur(), 20)"
+"""A choice that was made gives the keys back to the grid."""
 KEYS = (
     "arrows: move · D: drop · K: keep · U: undo · F: full size · Z: 1:1 · S: sharp/blurry · N, P: next, previous page"
 )
@@ -72,6 +74,8 @@ class Page:
         orders = {"key": "key", **{name: name for name in table.measures}}
         order = ui.select(orders, value=view.sort, label="order", on_change=self.on_look("sort"))
         order.props("dense options-dense outlined").classes("choice")
+        order.on("popup-hide", js_handler=LEAVE)
+        self.reason.on("popup-hide", js_handler=LEAVE)
         down = ui.switch("descending", value=view.descending, on_change=self.on_look("descending"))
         down.props("dense")
         ui.space()
@@ -89,7 +93,7 @@ class Page:
             return
         options = {ALL: f"{everything} ({len(values)})"} | {value: f"{value} ({n})" for value, n in counts.items()}
         choice = ui.select(options, value=getattr(self.state.view, name), label=name, on_change=self.on_look(name))
-        choice.props("dense options-dense outlined").classes("choice")
+        choice.props("dense options-dense outlined").classes("choice").on("popup-hide", js_handler=LEAVE)
 
     def build_limits(self) -> None:
         """For every measure a histogram, a slider with two ends, and what they drop."""
@@ -114,8 +118,9 @@ class Page:
         with ui.dialog().props("maximized transition-duration=80") as self.full, ui.element("div").classes("full"):
             with ui.element("div").classes("full-bar"):
                 self.title = ui.html("", sanitize=False).classes("full-title")
-                self.note = ui.input("note", on_change=None).props("dense outlined").classes("note")
-                self.note.on("blur", self.on_note)
+                self.note = ui.input("note").props("dense outlined").classes("note")
+                # The text as it is in the field: its own event may still be on the way.
+                self.note.on("blur", self.on_note, js_handler="(event) => emit(event.target.value)")
                 ui.button(icon="close", on_click=self.full.close).props("flat dense aria-label='close'")
             self.picture = ui.html("", sanitize=False).classes("full-picture")
             self.measured = ui.label().classes("full-facts")
@@ -290,12 +295,12 @@ class Page:
             return False
         return True
 
-    def on_note(self) -> None:
+    def on_note(self, event: events.GenericEventArguments) -> None:
         """Keep what was typed beside the decision."""
-        row = self.row
+        row, text = self.row, str(event.args)
         key = "" if row is None else str(self.state.table.keys[row])
-        if key in self.state.decided and self.state.decided[key].note != self.note.value:
-            self.tried(self.state.note, key, self.note.value)
+        if key in self.state.decided and self.state.decided[key].note != text:
+            self.tried(self.state.note, key, text)
 
     def on_look(self, name: str) -> Any:
         """A handler that changes one part of the view."""
@@ -304,8 +309,6 @@ class Page:
             if getattr(self.state.view, name) == event.value or event.value is None:
                 return
             self.state.look(**{name: event.value})
-            # Otherwise the choice keeps the keys.
-            ui.run_javascript("document.activeElement.blur()")
             self.refresh()
 
         return changed

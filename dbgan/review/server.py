@@ -80,6 +80,8 @@ def application(reviewed: Reviewed, token: str) -> Guard:
 
     @app.get("/thumbnail/{row}")
     def small(row: int) -> Response:
+        if not 0 <= row < len(corpus):
+            raise HTTPException(404)
         try:
             data = thumbnail(reviewed.digests[row], lambda: corpus.encoded(row, field), corpus.header.max_pixels)
         except ImageError as error:
@@ -88,6 +90,8 @@ def application(reviewed: Reviewed, token: str) -> Guard:
 
     @app.get("/picture/{row}/{which}")
     def whole(row: int, which: str) -> Response:
+        if not 0 <= row < len(corpus) or which not in corpus.fields:
+            raise HTTPException(404)
         return Response(corpus.encoded(row, which), media_type=f"image/{suffix}", headers=cached)
 
     @ui.page("/", title=f"dbgan review: {reviewed.name}")

@@ -16,6 +16,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_decisions(tmp_path / "x.csv", DECIDED)
     assert read_decisions(tmp_path / "x.csv") == DECIDED
     assert read_decisions(tmp_path / "none.csv") == {}
+    (tmp_path / "empty.csv").touch()
+    assert read_decisions(tmp_path / "empty.csv") == {}
 
 
 def test_the_file_is_sorted_by_key_whatever_the_order_of_decisions(tmp_path: Path) -> None:
@@ -25,17 +27,7 @@ def test_the_file_is_sorted_by_key_whatever_the_order_of_decisions(tmp_path: Pat
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("key,decision\na/1,drop\n", "line 1: expected the header key,decision,note"),
-        ("key,decision,note\na/1,maybe,\n", "line 2: expected key, keep or drop, note, found 'a/1,maybe,'"),
-        ("key,decision,note\na/1,keep,\na/1,drop,\n", "line 3: expected each key once, found 'a/1'"),
-        ("key,decision,note\na/1,keep,a,b\n", "line 2"),
-        ("key,decision,note\na/1,keep,\xff\n", "expected UTF-8"),
-    ],
-)
-def test_a_damaged_file_is_refused_by_line(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "x.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(DbganError, match=words):
+def test_a_damaged_file_is_refused_by_line(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("key,decision,note\na/1,keep,\na/2,maybe,\n")
+    with pytest.raises(DbganError, match=r"x\.csv:3: a/2: expected the decision keep or drop, found 'maybe'"):
         read_decisions(tmp_path / "x.csv")

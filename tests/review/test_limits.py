@@ -30,6 +30,14 @@ def test_saved_limits_are_what_the_page_starts_with(project: Path) -> None:
     assert not save_limits(project / "params.yaml", SOURCE, limits)
 
 
+def test_a_value_replaces_a_quantile_of_its_side_alone(project: Path) -> None:
+    file = project / "params.yaml"
+    band = "limits: {blur_laplacian: {min_quantile: 0.1, max_quantile: 0.9}}"
+    file.write_text(file.read_text().replace("      val_fraction", f"      {band}\n      val_fraction"))
+    save_limits(file, SOURCE, {ALL: {"blur_laplacian": Band(0.001)}})
+    assert curate(project)["limits"] == {"blur_laplacian": {"min": 0.001, "max_quantile": 0.9}}
+
+
 def test_an_opened_limit_is_removed_but_for_a_device_it_lifts_the_one_of_all(project: Path) -> None:
     file = project / "params.yaml"
     save_limits(file, SOURCE, {ALL: {"blur_laplacian": Band(0.001), "blur_contrast": Band(0.1)}})
