@@ -135,10 +135,10 @@ def serve(reviewed: Reviewed, port: int = 0, open_browser: bool = False) -> None
     jobs = ((d, partial(reviewed.corpus.encoded, row, reviewed.field)) for row, d in enumerate(reviewed.digests))
     maker = Maker(jobs, reviewed.corpus.header.max_pixels)
     maker.start()
-    print(f"{reviewed.name}: {len(reviewed.state.table)} samples. Ctrl-C ends the review.\n{address}", flush=True)
-    if open_browser:
-        webbrowser.open(address)
     try:
+        print(f"{reviewed.name}: {len(reviewed.state.table)} samples. Ctrl-C ends the review.\n{address}", flush=True)
+        if open_browser:
+            webbrowser.open(address)
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # the way to end it, after which what was decided is told

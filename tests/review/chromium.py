@@ -82,7 +82,7 @@ class Browser:
     def open(self, address: str) -> None:
         """Load a page and wait until the grid is there."""
         self.send("Page.navigate", url=address)
-        self.wait("document.querySelector('.card.cursor img')?.complete")
+        self.wait("document.querySelector('.card.cursor img')?.complete && window.socket?.connected")
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
