@@ -5,17 +5,17 @@ from __future__ import annotations
 import collections
 import contextlib
 import fcntl
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dbgan.cluster import connected, require_room
 from dbgan.corpus.layout import Finished, Plan
 from dbgan.engine.watch import Watch
 from dbgan.engine.worker import ATTEMPTS, Built, Task, Worker, describe
-from dbgan.errors import DbganError, StorageError, require
+from dbgan.errors import DbganError, StorageError
 
 IN_FLIGHT = 2
 """Plans per actor: one being built and one waiting, so that the device never waits for us."""
@@ -81,58 +81,12 @@ def ray_pool(task: Task, workers: int, gpus_per_worker: float, jobs: int) -> Ite
         DbganError: the cluster can never hold that many actors. Ray itself would only warn and wait.
         MissingPackageError: ray is not installed.
     """
-    require("ray", f"building with {workers or 'all'} workers")
-    # Set before the import: Ray reads it then. Its start-up should not report to anyone.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    started = not ray.is_initialized()
-    if started:
-        _start(ray, workers * task.threads)
-    try:
-        room = slots([node["Resources"] for node in ray.nodes() if node["Alive"]], task.threads, gpus_per_worker)
-        if room < max(1, workers):
-            raise DbganError(_refusal(workers, task.threads, gpus_per_worker, room, ray.cluster_resources()))
+    with connected(f"building with {workers or 'all'} workers", workers * task.threads) as ray:
+        room = require_room(ray, workers, task.threads, gpus_per_worker)
         count = workers or min(room, max(1, jobs))
         options = {"num_cpus": task.threads, "num_gpus": gpus_per_worker, "max_restarts": 0, "max_task_retries": 0}
-        pool = RayPool(ray, task, count, options)
-        with contextlib.closing(pool):
+        with contextlib.closing(RayPool(ray, task, count, options)) as pool:
             yield pool
-    finally:
-        if started:
-            ray.shutdown()
-
-
-def _start(ray: Any, cpus: int) -> None:
-    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-    if not os.environ.get("RAY_ADDRESS"):
-        # CPUs are bookkeeping in a cluster of our own: who asks for more actors than cores gets them, slower.
-        quiet["num_cpus"] = max(os.cpu_count() or 1, cpus)
-    ray.init(**quiet)
-
-
-def slots(nodes: Sequence[Mapping[str, float]], cpus: float, gpus: float) -> int:
-    """How many actors of `cpus` and `gpus` each the nodes can hold. An actor never spans nodes.
-
-    >>> slots([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 3.0}], cpus=2, gpus=0)
-    9
-    >>> slots([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 3.0}], cpus=2, gpus=1)
-    2
-    """
-    total = 0
-    for node in nodes:
-        by_cpu = int(node.get("CPU", 0.0) // cpus)
-        total += by_cpu if gpus == 0 else min(by_cpu, int(node.get("GPU", 0.0) / gpus + 1e-9))
-    return total
-
-
-def _refusal(workers: int, cpus: int, gpus: float, room: int, has: Mapping[str, float]) -> str:
-    each = f"{cpus} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
-    return (
-        f"Ray: {workers or 'any'} workers of {each} each were asked for; the cluster has {has.get('CPU', 0):g} CPUs "
-        f"and {has.get('GPU', 0):g} GPUs and can hold {room}.\n"
-        "Next: ask for fewer workers or threads, or point RAY_ADDRESS at a larger cluster."
-    )
 
 
 @dataclass(slots=True, eq=False)

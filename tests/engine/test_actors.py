@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from dbgan.cluster import slots
 from dbgan.corpus import receipts
 from dbgan.engine import build_corpus
-from dbgan.engine.actors import slots
 from dbgan.errors import DbganError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
 
