@@ -38,7 +38,10 @@ from dbgan.networks.registry import NOISE_CHANNELS, Entry, Generator, Init, Kind
 HIDDEN = 32
 """Width of the small network from z to the motion that the whole picture shares."""
 
-LOCAL = 2.0
+START = 0.6
+"""Scale of the shared motion's last layer at the start."""
+
+LOCAL = 0.75
 """How far a cell's motion can differ from the shared one, in quarters of `max_path`. Unbounded, the convolutions were
 seen to take over in 400 steps: every path at its limit whatever z."""
 
@@ -79,7 +82,10 @@ class TrajectoryGenerator(Generator):
         self.blocks = nn.ModuleList(PlainBlock(width, 0) for _ in range(blocks))
         self.inject = nn.ModuleList(nn.Linear(NOISE_CHANNELS, width) for _ in range(blocks))
         self.tail = convolution(width, 5)
-        self.shared = nn.ModuleList((nn.Linear(NOISE_CHANNELS, HIDDEN), nn.Linear(HIDDEN, 5)))
+        # Odd in z, for want of biases: -z moves the picture the other way, so that no direction is preferred.
+        self.shared = nn.ModuleList(
+            (nn.Linear(NOISE_CHANNELS, HIDDEN, bias=False), nn.Linear(HIDDEN, 5, bias=False))
+        )
         self.reach = math.ceil(self.max_path / 2 + self.max_defocus)
         cells = 1 + blocks * PlainBlock.radius + 1 + sum(SMOOTHING) + 1
         self.receptive_radius = max(cells * CELL + CELL - 1, self.reach + 1)
@@ -111,7 +117,7 @@ class TrajectoryGenerator(Generator):
         features = self._features(picture, z)
         with torch.autocast(image.device.type, enabled=False):
             features = features.to(_precision(image))
-            shared = self.shared[1](F.relu(self.shared[0](z.to(features.dtype))))
+            shared = self.shared[1](_squashed(self.shared[0](z.to(features.dtype))))
             raw = LOCAL * _squashed(features / LOCAL) + shared[:, :, None, None]
             unit = self.max_path / 4.0
             bounded = torch.cat(
@@ -211,7 +217,10 @@ def build(
 
 
 def start(network: TrajectoryGenerator, init: Init, seed: int) -> None:
-    """Draw the starting weights: z moves the whole picture by about a quarter of `max_path`, its cells by less.
+    """Draw the starting weights: z moves the whole picture by about a tenth of `max_path`, its cells by less.
+
+    That is less than real blur has, so that the discriminator has something to learn before G moves: with a start as
+    strong as the real it stayed at chance (docs/results.md).
 
     Raises:
         ParamsError: init `zero_last`: with no motion at all the gradient is zero, and training could not leave it.
@@ -226,8 +235,9 @@ def start(network: TrajectoryGenerator, init: Init, seed: int) -> None:
         if init == "normal":
             return 0.01
         ends_branch = name == "tail" or name.endswith("convs.4")
-        linear = ends_branch or name == "shared.1" or name.startswith("inject")
-        return kaiming_std(weight, 1.0 if linear else 0.0) * (0.1 if ends_branch else 1.0)
+        linear = ends_branch or name.startswith(("shared", "inject"))
+        scale = 0.1 if ends_branch else START if name == "shared.1" else 1.0
+        return kaiming_std(weight, 1.0 if linear else 0.0) * scale
 
     initialise(network, std, seed=seed, purpose="generator-trajectory")
 

@@ -237,7 +237,7 @@ def test_the_mean_colour_stays() -> None:
 def test_z_changes_the_motion_from_the_first_step() -> None:
     network, x = head(), picture(32, 32)
     one, two = (network.fields(x, z).velocity.mean((2, 3)) for z in (Z, -Z))
-    assert float((one - two).norm()) > 2.0
+    assert float((one - two).norm()) > 1.0
 
 
 def test_weights_come_back_with_their_architecture(tmp_path: Path) -> None:
