@@ -83,9 +83,7 @@ class TrajectoryGenerator(Generator):
         self.inject = nn.ModuleList(nn.Linear(NOISE_CHANNELS, width) for _ in range(blocks))
         self.tail = convolution(width, 5)
         # Odd in z, for want of biases: -z moves the picture the other way, so that no direction is preferred.
-        self.shared = nn.ModuleList(
-            (nn.Linear(NOISE_CHANNELS, HIDDEN, bias=False), nn.Linear(HIDDEN, 5, bias=False))
-        )
+        self.shared = nn.ModuleList((nn.Linear(NOISE_CHANNELS, HIDDEN, bias=False), nn.Linear(HIDDEN, 5, bias=False)))
         self.reach = math.ceil(self.max_path / 2 + self.max_defocus)
         cells = 1 + blocks * PlainBlock.radius + 1 + sum(SMOOTHING) + 1
         self.receptive_radius = max(cells * CELL + CELL - 1, self.reach + 1)
