@@ -92,7 +92,7 @@ body { background: var(--back); color: var(--ink); }
 .nothing { padding: 40px; color: var(--soft); }
 .full { background: var(--back); color: var(--ink); display: flex; flex-direction: column; width: 100%; height: 100%; }
 .full-bar { display: flex; align-items: center; gap: 12px; padding: 6px 12px; background: var(--card); }
-.full-title { flex: 1; min-width: 0; overflow-wrap: anywhere; } .note { width: min(320px, 40vw); }
+.full-title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .full-picture { flex: 1; min-height: 0; overflow: auto; display: flex; }
 .full-picture img { margin: auto; }
 .full-picture img.fitted { max-width: 100%; max-height: 100%; object-fit: contain; }

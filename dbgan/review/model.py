@@ -186,10 +186,6 @@ class Review:
         self._undo.pop()
         return list(before)
 
-    def note(self, key: str, text: str) -> None:
-        """Change the note of a decided sample."""
-        self.decide([key], self.decided[key].decision, text)
-
     def _store(self, on_disk: dict[str, Decision], change: Mapping[str, Decision | None]) -> None:
         merged = {k: d for k, d in {**on_disk, **change}.items() if d is not None}
         write_decisions(self.path, merged)

@@ -118,9 +118,6 @@ class Page:
         with ui.dialog().props("maximized transition-duration=80") as self.full, ui.element("div").classes("full"):
             with ui.element("div").classes("full-bar"):
                 self.title = ui.html("", sanitize=False).classes("full-title")
-                self.note = ui.input("note").props("dense outlined").classes("note")
-                # The text as it is in the field: its own event may still be on the way.
-                self.note.on("blur", self.on_note, js_handler="(event) => emit(event.target.value)")
                 ui.button(icon="close", on_click=self.full.close).props("flat dense aria-label='close'")
             self.picture = ui.html("", sanitize=False).classes("full-picture")
             self.measured = ui.label().classes("full-facts")
@@ -206,9 +203,6 @@ class Page:
         size = "actual" if self.actual_size else "fitted"
         self.picture.set_content(f'<img class="{size}" src="picture/{row}/{self.field}" alt="{html.escape(key)}">')
         self.measured.set_text(f"{self.field} · {facts(self.state.table, row)}")
-        decided = self.state.decided.get(key)
-        self.note.set_value(decided.note if decided else "")
-        self.note.set_enabled(decided is not None)
 
     # What people do
 
@@ -294,13 +288,6 @@ class Page:
             ui.notify(str(error), type="negative", multi_line=True, timeout=0, close_button="close")
             return False
         return True
-
-    def on_note(self, event: events.GenericEventArguments) -> None:
-        """Keep what was typed beside the decision."""
-        row, text = self.row, str(event.args)
-        key = "" if row is None else str(self.state.table.keys[row])
-        if key in self.state.decided and self.state.decided[key].note != text:
-            self.tried(self.state.note, key, text)
 
     def on_look(self, name: str) -> Any:
         """A handler that changes one part of the view."""

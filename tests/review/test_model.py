@@ -115,12 +115,6 @@ def test_decisions_of_another_review_and_of_absent_samples_stay(review: Review) 
     assert read_decisions(review.path) == {"b/1": Decision("keep"), "gone/1": Decision("drop")}
 
 
-def test_a_note_is_kept_with_its_decision(review: Review) -> None:
-    review.decide(["a/1"], "drop")
-    review.note("a/1", "lens cap")
-    assert read_decisions(review.path) == {"a/1": Decision("drop", "lens cap")}
-
-
 def test_a_band_is_closed_and_does_not_judge_missing_values() -> None:
     values = np.array([0.1, 0.2, 0.3, np.nan])
     assert beyond(values, Band(0.2, 0.2)).tolist() == [True, False, True, False]
