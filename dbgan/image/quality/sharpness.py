@@ -52,8 +52,8 @@ def sharpness(luma: NDArray[np.uint8], smooth: NDArray[np.float32]) -> float:
     white noise. 0.0 for a flat picture. `smooth` is `smoothed(luma)`.
     """
     curvature = cv2.Laplacian(smooth, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
-    # Whole numbers: their squares add up exactly below 2^53, in any order. In bands that stay in the CPU's cache, and not
-    # by a dot product, for which BLAS would start threads of its own beside those of ingest.
+    # Whole numbers: their squares add up exactly below 2^53, in any order. In bands that stay in the CPU's cache, and
+    # not by a dot product, for which BLAS would start threads of its own beside those of ingest.
     bands = (curvature[top : top + _BAND].astype(np.float64) for top in range(0, len(curvature), _BAND))
     power = sum((float(np.square(band, out=band).sum()) for band in bands), 0.0) / luma.size / _SCALE**2
     total, squares = int(cv2.sumElems(luma)[0]), round(cv2.norm(luma, cv2.NORM_L2SQR))
