@@ -107,13 +107,6 @@ class AverageBlur:
         return fill(frames, self.interpolate, self.interpolator) if self.interpolate > 1 else frames
 
 
-def average_again(
-    frames: Sequence[NDArray[np.uint8]], parameters: dict[str, Any], interpolator: Interpolator | None = None
-) -> NDArray[np.uint8]:
-    """An `AverageBlur` image from its window of frames and `Record.parameters` (also after a trip through JSON)."""
-    return average_of(parameters, interpolator).of_frames(frames, seed=0, key="", variant=0)[0]
-
-
 def average_of(parameters: dict[str, Any], interpolator: Interpolator | None = None) -> AverageBlur:
     """The blur that made a record.
 

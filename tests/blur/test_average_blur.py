@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dbgan.blur.average_blur import AverageBlur, average_again
+from dbgan.blur.average_blur import AverageBlur, average_of
 from dbgan.blur.frames import windows
 from dbgan.blur.model import LightBlur, WindowBlur, run, stride_of, window_of
 from dbgan.blur.response import from_linear, linear_table, to_uint8
@@ -19,6 +19,10 @@ from dbgan.params.blur import AverageParams
 from dbgan.sample.gopro import render_take, takes
 
 SMALL = SampleParams(width=160, height=96, frames_per_sequence=2)
+
+
+def made_again(frames: list[np.ndarray], parameters: dict, interpolator: object = None) -> np.ndarray:
+    return average_of(parameters, interpolator).of_frames(frames, seed=0, key="", variant=0)[0]
 
 
 def noise(count: int) -> list[np.ndarray]:
@@ -68,7 +72,7 @@ def test_the_record_makes_the_image_again_after_a_trip_through_json(interpolate:
     blur = AverageBlur(frames=5, response="gamma", interpolate=interpolate)
     blurry, record = pickle.loads(pickle.dumps(blur)).of_frames(noise(5), seed=1, key="a/b", variant=0)
 
-    assert np.array_equal(blurry, average_again(noise(5), json.loads(json.dumps(record.parameters))))
+    assert np.array_equal(blurry, made_again(noise(5), json.loads(json.dumps(record.parameters))))
     assert (record.method, record.noise) == ("average", ())
 
 
@@ -103,9 +107,9 @@ def test_another_interpolator_than_the_records_is_refused() -> None:
         noise(2), seed=0, key="a/b", variant=0
     )
 
-    assert np.array_equal(blurry, average_again(noise(2), record.parameters, Copies()))
+    assert np.array_equal(blurry, made_again(noise(2), record.parameters, Copies()))
     with pytest.raises(ValueError, match="made with interpolator 'copies'"):
-        average_again(noise(2), record.parameters)
+        made_again(noise(2), record.parameters)
 
 
 def test_a_lone_frame_or_a_short_window_is_refused_with_what_is_needed() -> None:

@@ -92,7 +92,7 @@ def test_nafnet_as_published_is_taken_with_the_windows_of_its_crops(tmp_path) ->
 @pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict"])
 def test_wrapped_parallel_and_half_precision_checkpoints_are_taken(tmp_path, wrapper) -> None:
     path, original = checkpoint(tmp_path / "c.pth")
-    half = {f"module.{name}": tensor.half() for name, tensor in torch.load(path).items()}
+    half = {f"module.{name}": tensor.half() for name, tensor in torch.load(path, weights_only=True).items()}
     torch.save({wrapper: half, "iter": 3}, path)
     taken = import_weights(path).network
     assert all(p.dtype == torch.float32 for p in taken.parameters())
