@@ -18,6 +18,8 @@ from typer.core import TyperGroup
 
 from dbgan.cli_calibrate import calibrate
 from dbgan.cli_corpus import CorpusFolder, corpus_app
+from dbgan.cli_params import params_app
+from dbgan.cli_project import new, revisions
 from dbgan.cli_review import review
 from dbgan.cli_weights import weights_app
 from dbgan.errors import DbganError, ImageError, ParamsError
@@ -61,7 +63,10 @@ app = typer.Typer(
 )
 app.command()(calibrate)
 app.command()(review)
+app.command()(new)
+app.command()(revisions)
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(params_app, name="params")
 app.add_typer(weights_app, name="weights")
 
 Settings = Annotated[

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from dbgan.errors import DbganError, ParamsError
 from dbgan.params import Params, load
+from dbgan.project.revisions import check
 
 DATASETS = Path("datasets")
 MODELS = Path("models")
@@ -67,6 +68,7 @@ def refuse_unnamed(params: Params) -> None:
 def main(run: Callable[[Params], None]) -> None:
     """Run a stage. Exit 1: found wrong; 2: bad params or usage; 130: interrupted (state is kept)."""
     try:
+        check()
         run(load())
     except ParamsError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+NAME = r"^[A-Za-z0-9_-]+$"
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Model(BaseModel):

@@ -60,8 +60,10 @@ class GeneratorParams(Model):
         "residual",
         description="residual: the paper's, by block; nafnet: a modern one, DBGAN only; trajectory: BGAN only",
     )
-    block: Literal["plain", "rdb", "rrdb"] = "plain"
-    blocks: int = Field(16, ge=1, le=64)
+    block: Literal["plain", "rdb", "rrdb"] = Field(
+        "plain", description="plain: the text's; rdb: dense, Fig. 2's; rrdb: three dense ones, the released code's"
+    )
+    blocks: int = Field(16, ge=1, le=64, description="residual blocks in a row")
     width: int = Field(64, ge=4, le=512, description="feature channels")
     growth: int = Field(32, ge=4, le=512, description="channels a dense block adds per convolution")
     init: Literal["kaiming", "normal", "zero_last"] = Field(

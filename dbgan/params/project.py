@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from dbgan.errors import ParamsError
 from dbgan.params.base import Model, Name
 from dbgan.params.explain import validated
+from dbgan.params.lines import lines_of
 from dbgan.params.sources import SampleParams, SourceParams
 from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
 from dbgan.params.training import BganParams, DbganParams
@@ -67,7 +68,9 @@ def load(path: Path = Path("params.yaml")) -> Params:
     if not path.is_file():
         raise ParamsError(f"{path}: no such file.\nNext: run from the project's root, where params.yaml is.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        lines, twice = lines_of(text)
+        values = yaml.safe_load(text)
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read ({error.strerror}).\nNext: correct its permissions.") from None
     except UnicodeDecodeError as error:
@@ -77,4 +80,6 @@ def load(path: Path = Path("params.yaml")) -> Params:
         ) from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {error}") from None
-    return validated(Params, values, str(path))
+    if twice:  # YAML itself would keep the last one and say nothing
+        raise ParamsError("\n".join([f"{path}: {len(twice)} key(s) given twice", *twice, "Next: keep one of each."]))
+    return validated(Params, values, str(path), lines)

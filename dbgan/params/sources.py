@@ -56,8 +56,8 @@ class IngestParams(Model):
 class Limits(Model):
     """A closed band; None leaves that side open. A quantile stands for the device's own value there."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="lower limit, in the measure's unit")
+    max: float | None = Field(None, description="upper limit, in the measure's unit")
     min_quantile: Fraction | None = Field(None, description="lower limit: this quantile of the device's samples")
     max_quantile: Fraction | None = Field(None, description="upper limit: this quantile of the device's samples")
 
@@ -96,7 +96,7 @@ class CurateParams(Model):
 class SourceParams(Model):
     """One raw folder: where it is, what it is for, how it is read and curated."""
 
-    use: Literal["train", "test"]
+    use: Literal["train", "test"] = Field(description="datasets/train, or datasets/test, on which nothing trains")
     root: str = Field(description="raw folder, relative to the project's root")
     ingest: IngestParams
     curate: CurateParams

@@ -15,7 +15,7 @@ BlurModel = Literal["bgan", "average", "kernel"]
 class SynthesizeParams(Model):
     """One synthetic corpus: sharp frames of train sources, blurred."""
 
-    sharp: list[Name] = Field(min_length=1)
+    sharp: list[Name] = Field(min_length=1, description="train sources whose sharp frames are blurred")
     model: BlurModel = Field("bgan", description="what blurs, where `models` names nothing")
     models: dict[BlurModel, Annotated[float, Field(ge=0.0)]] = Field(
         default_factory=dict,
@@ -30,8 +30,8 @@ class SynthesizeParams(Model):
         description="after any blur: none, default (RSBlur's constants), a file of `dbgan calibrate`, or constants",
     )
     variants: int = Field(1, ge=1, le=1000, description="blurry versions of each sharp frame")
-    seed: int = 0
-    image: Literal["png", "jpg"] = "png"
+    seed: int = Field(0, description="of z and of all that is drawn for a pair")
+    image: Literal["png", "jpg"] = Field("png", description="file type of the blurry pictures")
     jpeg_quality: int = Field(98, ge=1, le=100, description="of image: jpg; 4:4:4")
     tile: int = Field(512, ge=64, le=8192, description="tile side, px; part of the recipe")
     threads: int = Field(2, ge=1, le=256, description="threads per actor; part of the recipe")
@@ -41,8 +41,8 @@ class SynthesizeParams(Model):
     memory_mb: int = Field(
         1024, ge=0, description="MB of decoded sharp pictures that an actor keeps for their other variants"
     )
-    precision: Literal["fp32", "bf16"] = "fp32"
-    shard_samples: int = Field(32, ge=2, le=100_000)
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the generator's arithmetic; part of the recipe")
+    shard_samples: int = Field(32, ge=2, le=100_000, description="mean samples per shard; at most twice as many")
     workers: int = Field(1, ge=0, description="0: all devices through Ray; 1: in this process; n: n Ray actors")
 
     @model_validator(mode="after")
@@ -65,19 +65,19 @@ class AuditParams(Model):
     real: list[Name] = Field(min_length=1, description="sources of real captures")
     pairs: list[Name] = Field(default_factory=list, description="paired sources whose own blur is compared as well")
     crop: int = Field(128, ge=32, description="px; measures are taken on crops of this size")
-    crops_per_image: Positive = 4
+    crops_per_image: Positive = Field(4, description="crops measured of each picture")
     images: Positive = Field(200, description="pictures measured of each set, chosen by the hash of their key")
     long_side: int = Field(
         0, ge=0, description="real captures are reduced to this long side before, px (as bgan.NAME.match does); 0: not"
     )
-    seed: int = 0
+    seed: int = Field(0, description="of crops and of the bootstrap")
 
 
 class EvaluateParams(Model):
     """Scores on datasets/test."""
 
-    variants: list[Literal["l1", "minus", "base", "control", "plus"]]
+    variants: list[Literal["l1", "minus", "base", "control", "plus"]] = Field(description="models that are scored")
     tile: int = Field(512, ge=64, le=8192, description="px")
-    precision: Literal["fp32", "bf16"] = "fp32"
-    threads: int = Field(2, ge=1, le=256)
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the network's arithmetic")
+    threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
     pictures: int = Field(4, ge=1, le=100, description="test pairs shown in the grid")

@@ -23,9 +23,9 @@ class PlateauParams(Model):
 class ScheduleParams(Model):
     """Length and rates of one phase."""
 
-    steps: Positive
-    lr: Rate = 1e-4
-    lr_end: Rate = 1e-6
+    steps: Positive = Field(description="optimiser steps of this phase")
+    lr: Rate = Field(1e-4, description="learning rate at the start")
+    lr_end: Rate = Field(1e-6, description="learning rate at the end")
     ramp: int = Field(0, ge=0, description="first steps in which the rate rises linearly from 0; spares small nets")
     anneal: Literal["cosine", "plateau"] = Field(
         "cosine", description="over the fixed length; or a step down whenever the loss stops falling (section 3.4)"
@@ -36,9 +36,9 @@ class ScheduleParams(Model):
 class TrainingParams(Model):
     """What every training has in common."""
 
-    seed: int = 0
+    seed: int = Field(0, description="of initial weights, order, crops, flips and noise")
     crop: int = Field(128, ge=32, le=1024, multiple_of=32, description="px; discriminators halve it five times")
-    batch: int = Field(4, ge=1, le=1024)
+    batch: int = Field(4, ge=1, le=1024, description="crops per step, over all workers")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.99), description="Adam's")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the device has it, by flags"
@@ -86,9 +86,9 @@ class TrainingParams(Model):
 class WarmupParams(Model):
     """The discriminator trains alone until it leads; without it BGAN collapses to the identity."""
 
-    max_steps: int = Field(300, ge=0)
+    max_steps: int = Field(300, ge=0, description="steps at most; 0: no warm-up")
     accuracy: Fraction = Field(0.95, description="smoothed accuracy that ends the warm-up early")
-    lr: Rate = 5e-4
+    lr: Rate = Field(5e-4, description="learning rate of the discriminator meanwhile")
 
 
 class MatchParams(Model):
@@ -113,7 +113,7 @@ class BganParams(Model):
     warmup: WarmupParams = WarmupParams()
     match: MatchParams = MatchParams()
     beta: float = Field(0.01, ge=0.0, description="weight of the realistic blur loss (RBL); the paper's 0.01")
-    perceptual_weight: float = Field(1.0, ge=0.0)
+    perceptual_weight: float = Field(1.0, ge=0.0, description="weight of the perceptual loss")
     content: float = Field(
         0.0, ge=0.0, description="weight of the L1 between blurry and sharp means over 8x8 px: holds colour, lets blur"
     )
@@ -122,7 +122,7 @@ class BganParams(Model):
     )
     phase_synthetic: ScheduleParams
     phase_real: ScheduleParams
-    discriminator_lr: Rate = 1e-4
+    discriminator_lr: Rate = Field(1e-4, description="learning rate of the discriminator")
     pool: int = Field(
         0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
     )
@@ -131,13 +131,15 @@ class BganParams(Model):
 class AdversarialParams(Model):
     """One adversarial training of DBGAN (section 3.3)."""
 
-    loss: Literal["classical", "relativistic"] = "relativistic"
+    loss: Literal["classical", "relativistic"] = Field(
+        "relativistic", description="adversarial loss: the classical one, or the relativistic average of Eqs. 7 and 8"
+    )
     alpha: float = Field(0.005, ge=0.0, description="weight of the content loss; the paper's 0.005")
     beta: float = Field(0.01, ge=0.0, description="weight of the adversarial loss; the paper's 0.01")
-    perceptual_weight: float = Field(1.0, ge=0.0)
-    content: Literal["l1", "mse"] = "l1"
+    perceptual_weight: float = Field(1.0, ge=0.0, description="weight of the perceptual loss")
+    content: Literal["l1", "mse"] = Field("l1", description="content loss: section 3.3 says L1, 3.4 MSE")
     schedule: ScheduleParams
-    discriminator_lr: Rate = 1e-4
+    discriminator_lr: Rate = Field(1e-4, description="learning rate of the discriminator")
     warmup: WarmupParams = WarmupParams(max_steps=0)
     pool: int = Field(
         0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
@@ -203,7 +205,7 @@ class DbganCommon(Model):
 class PretrainParams(Model):
     """Stage 0: content loss alone."""
 
-    content: Literal["l1", "mse"] = "l1"
+    content: Literal["l1", "mse"] = Field("l1", description="content loss: section 3.3 says L1, 3.4 MSE")
     schedule: ScheduleParams
 
 

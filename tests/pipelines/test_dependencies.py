@@ -12,7 +12,10 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 STAGES = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
 
 # What only starts a stage, reports its progress or phrases its errors shapes no out.
-SHAPES_NOTHING = {"dbgan/__init__.py", "dbgan/console.py", "dbgan/errors.py", "dbgan/progress.py", "pipelines/stage.py"}
+SHAPES_NOTHING = {
+    *("dbgan/__init__.py", "dbgan/console.py", "dbgan/errors.py", "dbgan/progress.py", "pipelines/stage.py"),
+    *(f"dbgan/project/{name}.py" for name in ("__init__", "revisions", "template")),
+}
 
 
 def module_file(module: str) -> Path | None:
