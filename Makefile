@@ -15,8 +15,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 
 help:
 	@echo "make demo    run the whole pipeline on the embedded input and print the results table"
-	@echo "make test    ruff, mypy and pytest"
-	@echo "make lint    ruff and mypy alone"
+	@echo "make test    ruff, mypy, import-linter and pytest"
+	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   side-by-side measurements (BENCH=codec for one of them)"
 	@echo "make venv    create .venv and install the project into it (the others do this themselves)"
 
@@ -44,6 +44,8 @@ lint: venv
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 	@$(RUN) -m mypy
+	@PYTHONPATH=. $(VENV)/bin/lint-imports --no-cache --no-logo || { \
+	  echo "make: an import goes up or sideways in the house. Next: see docs/architecture.md and the list in pyproject.toml" >&2; exit 1; }
 
 test: lint
 	@$(RUN) -m pytest -n 2 --dist loadfile
