@@ -28,24 +28,31 @@ KEY_PART = re.compile(r"(?!__[A-Za-z0-9_-]*__$)[A-Za-z0-9_-]+")
 REJECT_REASONS = (
     "animated",
     "duplicate_key",
+    "hostile_member",
+    "not_a_video",
     "not_an_image",
     "outside_root",
     "pair_missing",
     "pair_size_mismatch",
+    "scene_cut",
     "too_large",
     "too_small",
     "truncated",
     "unreadable",
     "unsupported_mode",
+    "window_incomplete",
 )
 """The closed list of why an input was refused."""
 
 WARNINGS = {
     "colours_converted": "converted from its colour profile to sRGB",
     "first_of_several": "the first picture of a file with several",
+    "interlaced": "of an interlaced video, whose lines are of two moments",
     "lossy": "encoded anew as JPEG",
     "profile_ignored": "had a colour profile that cannot be used",
     "rotated": "turned upright",
+    "static_window": "averaged from frames that do not move: no blur to learn from",
+    "tone_kept": "of an HDR video, whose tone (PQ or HLG) was kept as tagged",
     "trailing_data": "had further data behind the picture, which was cut off",
     "wrong_extension": "of another file type than its name said",
 }
