@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbgan.evaluate.audit import audit
+from dbgan.evaluate.audit.run import audit
 from dbgan.params import Params
 from pipelines.stage import DATASETS, REPORTS, item_of, main, one_argument
 

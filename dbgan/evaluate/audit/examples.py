@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from dbgan import seeds
 from dbgan.corpus import Corpus
-from dbgan.evaluate import pictures, strength
-from dbgan.evaluate.sets import Source, reduced, variants_of
+from dbgan.evaluate import pictures
+from dbgan.evaluate.audit import boxes
+from dbgan.evaluate.audit.sets import Source, reduced, variants_of
 from dbgan.params import AuditParams
 from dbgan.sheet import Block, Cell, draw, fit
 
@@ -71,7 +72,7 @@ def _box(picture: NDArray[np.uint8], params: AuditParams, key: str) -> tuple[int
     """(top, left, side) of the shown crop: the most contrasty of those that the audit measures."""
     side = min(params.crop, *picture.shape[:2])
     rng = seeds.generator(params.seed, "audit", key)
-    top, left = strength.crop_boxes(strength.luma(picture), side, params.crops_per_image, rng)[0]
+    top, left = boxes.crop_boxes(boxes.luma(picture), side, params.crops_per_image, rng)[0]
     return top, left, side
 
 

@@ -11,15 +11,19 @@ import pytest
 
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError, DbganError
-from dbgan.evaluate.audit import as_json, audit, measure, rounding
-from dbgan.evaluate.figures import quantile_table
+from dbgan.evaluate.audit.numbers import rounding
+from dbgan.evaluate.audit.run import as_json, audit, measure
+from dbgan.evaluate.audit.tables import quantiles
 from dbgan.image.codec import decode
 from dbgan.params import AuditParams
 from tests.tiny_corpora import Tiny, lineage, moved, scene, write
 
 PARAMS = AuditParams(real=["phones"], pairs=["gopro"], crop=64, crops_per_image=2)
 FRAMES = 8
-FILES = {"audit.json", "strength.csv", "strength.png", "psnr.png", "variants.png", "real.png"}
+FILES = {
+    *("audit.json", "distances.csv", "distances.png", "strength.csv", "strength.png", "spectrum.csv", "spectrum.png"),
+    *("psnr.png", "variants.png", "real.png"),
+}
 
 
 def select(path: Path, keys: list[str], val: str) -> None:
@@ -121,7 +125,7 @@ def test_a_second_run_writes_the_same_files_byte_for_byte(tmp_path: Path) -> Non
 
 
 def test_the_csv_has_a_row_per_hundredth_and_rises() -> None:
-    rows = [line.split(",") for line in quantile_table({"real": np.array([3.0, 1.0, 2.0])}).splitlines()]
+    rows = [line.split(",") for line in quantiles({"real": np.array([3.0, 1.0, 2.0])}).splitlines()]
     assert rows[0] == ["quantile", "real"]
     assert len(rows) == 102
     assert (rows[1], rows[51], rows[101]) == (["0", "1"], ["0.5", "2"], ["1", "3"])

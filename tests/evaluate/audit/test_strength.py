@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from dbgan.evaluate import strength
+from dbgan.evaluate.audit import boxes, measures, strength
 from dbgan.image.codec import decode
 from tests.tiny_corpora import moved, scene
 
@@ -38,12 +38,12 @@ def test_the_extent_behind_a_gaussian_is_sqrt_two_pi_sigma() -> None:
     assert abs(extent - np.sqrt(2 * np.pi) * 3.0) < 0.3
 
 
-@pytest.mark.parametrize("measure", strength.MEASURES)
+@pytest.mark.parametrize("measure", measures.STRENGTH)
 def test_both_measures_follow_the_length_of_motion_within_a_scene(measure: str) -> None:
     for seed in range(4):
         picture = scene(seed, 160, 160)
-        values = [strength.measure(moved(picture, length)) for length in LENGTHS]
-        told = [value[measure] * strength.STRONGER_IS[measure] for value in values if value is not None]
+        values = [measures.of_crop(moved(picture, length)) for length in LENGTHS]
+        told = [value[measure] * measures.STRONGER_IS[measure] for value in values if value is not None]
         assert len(told) == len(LENGTHS)
         assert spearmanr(LENGTHS, told).statistic > 0.95
 
@@ -51,7 +51,7 @@ def test_both_measures_follow_the_length_of_motion_within_a_scene(measure: str) 
 def test_halved_contrast_leaves_both_measures_almost_unchanged() -> None:
     picture = moved(scene(3, 160, 160), 7)
     faint = np.round(picture * 0.5 + 60).astype(np.uint8)
-    first, second = strength.measure(picture), strength.measure(faint)
+    first, second = measures.of_crop(picture), measures.of_crop(faint)
     assert first is not None
     assert second is not None
     assert abs(first["edge_extent_px"] - second["edge_extent_px"]) < 0.1 * first["edge_extent_px"]
@@ -59,16 +59,7 @@ def test_halved_contrast_leaves_both_measures_almost_unchanged() -> None:
 
 
 def test_a_flat_crop_says_nothing() -> None:
-    assert strength.measure(np.full((64, 64, 3), 90, dtype=np.uint8)) is None
-
-
-def test_crops_avoid_empty_regions_and_are_as_asked() -> None:
-    picture = np.full((200, 400, 3), 128, dtype=np.uint8)
-    picture[:, 250:] = scene(5, 200, 150)
-    boxes = strength.crop_boxes(strength.luma(picture), 64, 3, np.random.default_rng(0))
-    assert len(boxes) == 3
-    assert all(left + 64 > 250 for _, left in boxes)
-    assert strength.crop_boxes(strength.luma(picture), 201, 3, np.random.default_rng(0)) == []
+    assert measures.of_crop(np.full((64, 64, 3), 90, dtype=np.uint8)) is None
 
 
 def test_real_sharp_frames_are_told_from_their_real_blur(shared_data: Path) -> None:
@@ -78,10 +69,10 @@ def test_real_sharp_frames_are_told_from_their_real_blur(shared_data: Path) -> N
     for name in names:
         blurry = folder / name.parent.parent / "blur" / name.name
         pictures = {"blur": decode(blurry.read_bytes()), "sharp": decode((folder / name).read_bytes())}
-        y = strength.luma(pictures["sharp"])
-        for top, left in strength.crop_boxes(y, 128, 4, np.random.default_rng(0)):
+        y = boxes.luma(pictures["sharp"])
+        for top, left in boxes.crop_boxes(y, 128, 4, np.random.default_rng(0)):
             for kind, picture in pictures.items():
-                measured = strength.measure(picture[top : top + 128, left : left + 128])
+                measured = measures.of_crop(picture[top : top + 128, left : left + 128])
                 assert measured is not None
                 told[kind].append(measured["edge_extent_px"])
     larger = np.array(told["blur"])[:, None] > np.array(told["sharp"])[None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,67 +13,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dbgan import seeds
+from dbgan.blur.kernel_blur import KernelBlur
 from dbgan.corpus import Corpus
 from dbgan.errors import CorpusError
-from dbgan.evaluate import strength
+from dbgan.evaluate.audit import boxes
+from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.pictures import strengths
 from dbgan.image.quality import pair_psnr
 from dbgan.params import AuditParams
 from dbgan.sheet import fit
 
+Content = NDArray[np.float64]
+"""(crops, 2), see `boxes.content`."""
+
 Z_FRAMES = 24
 """Sharp frames on which the effect of z is measured."""
-
-
-@dataclass
-class CropSet:
-    """Strength measures of one set.
-
-    Attributes:
-        name: synthetic, sharp, real or pairs.
-        values: measure -> one array per picture, over its crops.
-        psnr: PSNR(blurry, sharp) of the measured pictures, dB; empty where there is no sharp one.
-        sides: long side of each picture, px, as it was measured.
-        small: pictures left out because they are smaller than a crop.
-        blank: crops left out because they hold too few edges.
-    """
-
-    name: str
-    values: dict[str, list[NDArray[np.float64]]] = field(
-        default_factory=lambda: {name: [] for name in strength.MEASURES}
-    )
-    psnr: list[float] = field(default_factory=list)
-    sides: list[int] = field(default_factory=list)
-    small: int = 0
-    blank: int = 0
-
-    @property
-    def pictures(self) -> int:
-        """Pictures with at least one measured crop."""
-        return len(self.values[strength.MEASURES[0]])
-
-    @property
-    def crops(self) -> int:
-        """Measured crops."""
-        return sum(len(v) for v in self.values[strength.MEASURES[0]])
-
-    def pooled(self, measure: str) -> NDArray[np.float64]:
-        """The measure over all crops."""
-        arrays = self.values[measure]
-        return np.concatenate(arrays) if arrays else np.zeros(0)
-
-    def add(self, picture: NDArray[np.uint8], boxes: list[tuple[int, int]], side: int) -> None:
-        """Measure the crops of `side` px of one HWC uint8 RGB picture at `boxes` (top, left)."""
-        if not boxes:
-            self.small += 1
-            return
-        self.sides.append(max(picture.shape[:2]))
-        measured = [strength.measure(picture[top : top + side, left : left + side]) for top, left in boxes]
-        told = [m for m in measured if m is not None]
-        self.blank += len(measured) - len(told)
-        if told:
-            for name in strength.MEASURES:
-                self.values[name].append(np.array([m[name] for m in told], dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +43,57 @@ def by_hash(keys: list[str], count: int) -> list[str]:
     return sorted(sorted(keys, key=lambda key: hashlib.sha256(key.encode()).digest())[:count])
 
 
-def measure_synthetic(corpus: Corpus, params: AuditParams) -> tuple[CropSet, CropSet]:
-    """(synthetic, sharp): one variant of each chosen sharp frame, and the frame itself, on the same crops."""
-    synthetic, sharp = CropSet("synthetic"), CropSet("sharp")
+def measure_real(sources: list[Source], params: AuditParams) -> CropSet:
+    """Real captures, reduced to `long_side` where that is set, on the crops of most structure."""
+    real = CropSet("real")
+    for source in sources:
+        for key in by_hash(list(source.table["key"]), max(1, params.images // len(sources))):
+            picture = reduced(source.corpus[key].images["blur"], params.long_side)
+            rng = seeds.generator(params.seed, "audit", key)
+            where = boxes.crop_boxes(boxes.luma(picture), params.crop, params.crops_per_image, rng)
+            real.add(picture, where, params.crop, group_of(source.corpus.name, key))
+    return real
+
+
+def measure_synthetic(corpus: Corpus, params: AuditParams, targets: Content) -> dict[str, CropSet]:
+    """synthetic: one variant of each chosen sharp frame; sharp: the frame itself; kernel: the default kernel blur of
+    it. All three on the same crops, whose content is chosen by `targets`, that of the real crops.
+    """
+    found = {name: CropSet(name) for name in ("synthetic", "sharp", "kernel")}
+    kernel = KernelBlur()
     groups = variants_of(corpus)
     for frame in by_hash(list(groups), params.images):
         keys = groups[frame]
         rng = seeds.generator(params.seed, "audit", frame)
         images = corpus[keys[int(rng.integers(len(keys)))]].images
-        boxes = strength.crop_boxes(strength.luma(images["sharp"]), params.crop, params.crops_per_image, rng)
-        synthetic.add(images["blur"], boxes, params.crop)
-        sharp.add(images["sharp"], boxes, params.crop)
-        synthetic.psnr.append(pair_psnr(images["blur"], images["sharp"]))
-    return synthetic, sharp
+        sharp = images["sharp"]
+        where = boxes.matched_boxes(boxes.luma(sharp), params.crop, params.crops_per_image, rng, targets)
+        blurred, _ = kernel(sharp, seed=params.seed, key=frame, variant=0)
+        group = group_of(*frame.split(":", 1))
+        for name, picture in (("synthetic", images["blur"]), ("sharp", sharp), ("kernel", blurred)):
+            found[name].add(picture, where, params.crop, group)
+            if name != "sharp":
+                found[name].psnr.append(pair_psnr(picture, sharp))
+    return found
 
 
-def measure_pairs(sources: list[Source], params: AuditParams) -> CropSet:
+def measure_pairs(sources: list[Source], params: AuditParams, targets: Content) -> CropSet:
     """The paired sources' own blur, on crops chosen as those of synthetic pairs are: by the sharp frame."""
     pairs = CropSet("pairs")
     for source in sources:
         for key in by_hash(list(source.table["key"]), max(1, params.images // len(sources))):
             images = source.corpus[key].images
             rng = seeds.generator(params.seed, "audit", key)
-            boxes = strength.crop_boxes(strength.luma(images["sharp"]), params.crop, params.crops_per_image, rng)
-            pairs.add(images["blur"], boxes, params.crop)
+            y = boxes.luma(images["sharp"])
+            where = boxes.matched_boxes(y, params.crop, params.crops_per_image, rng, targets)
+            pairs.add(images["blur"], where, params.crop, group_of(source.corpus.name, key))
             pairs.psnr.append(pair_psnr(images["blur"], images["sharp"]))
     return pairs
 
 
-def measure_real(sources: list[Source], params: AuditParams) -> CropSet:
-    """Real captures, reduced to `long_side` where that is set."""
-    real = CropSet("real")
-    for source in sources:
-        for key in by_hash(list(source.table["key"]), max(1, params.images // len(sources))):
-            picture = reduced(source.corpus[key].images["blur"], params.long_side)
-            rng = seeds.generator(params.seed, "audit", key)
-            boxes = strength.crop_boxes(strength.luma(picture), params.crop, params.crops_per_image, rng)
-            real.add(picture, boxes, params.crop)
-    return real
+def group_of(corpus: str, key: str) -> str:
+    """The sequence of a sample, with its corpus: pictures of one group show one scene."""
+    return f"{corpus}:{key.split('/')[0]}"
 
 
 def reduced(picture: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:

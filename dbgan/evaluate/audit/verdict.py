@@ -1,11 +1,13 @@
-"""What an audit's numbers mean, in words. Pure functions over the numbers of the leading measure, the edge extent."""
+"""What an audit's numbers mean, in words. Pure functions over its numbers; the edge extent leads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbgan.evaluate.distance import Interval
+from dbgan.evaluate.audit.compare import CEILING, FLOOR, Distances, told_apart
+from dbgan.evaluate.audit.distance import Interval
+from dbgan.evaluate.audit.measures import LEAD, MEASURES
 from dbgan.image.quality import IDENTITY_DB
 
 FEW_PICTURES = 30
@@ -23,7 +25,7 @@ class Facts:
         blur: name of the synthetic blur in sentences.
         medians: set -> median edge extent, px.
         differences: set -> median minus that of the real captures, px.
-        distances: set (and `floor`) -> Wasserstein distance to the real captures, px.
+        distances: set (and `floor`) -> measure -> distance to the real captures.
         psnr: synthetic and pairs -> mean PSNR(blurry, sharp), dB.
         z_sensitivity: mean change in [0, 1] under another z; None with one variant per frame.
         real_pictures: real captures that were measured.
@@ -32,7 +34,7 @@ class Facts:
     blur: str
     medians: Mapping[str, float]
     differences: Mapping[str, Interval]
-    distances: Mapping[str, Interval]
+    distances: Distances
     psnr: Mapping[str, float]
     z_sensitivity: float | None
     real_pictures: int
@@ -40,7 +42,7 @@ class Facts:
 
 def sentences(facts: Facts) -> list[str]:
     """The verdict, the most important sentence first."""
-    said = [_strength(facts), *_way(facts), _distance(facts)]
+    said = [_strength(facts), *_way(facts), _distance(facts), *_measures(facts)]
     if "pairs" in facts.medians:
         said.append(_pairs(facts))
     said.append(_psnr(facts))
@@ -72,8 +74,8 @@ def _way(facts: Facts) -> list[str]:
 
 
 def _distance(facts: Facts) -> str:
-    synthetic, sharp = facts.distances["synthetic"], facts.distances["sharp"]
-    floor = facts.distances.get("floor")
+    synthetic, sharp = facts.distances["synthetic"][LEAD], facts.distances[CEILING][LEAD]
+    floor = facts.distances.get(FLOOR, {}).get(LEAD)
     lowest = f"two halves of the real captures are {floor.value:.2f} px apart, and " if floor else ""
     return (
         f"Over the whole distribution it is {synthetic.value:.2f} px from the real captures (Wasserstein distance, "
@@ -82,8 +84,30 @@ def _distance(facts: Facts) -> str:
     )
 
 
+def _measures(facts: Facts) -> list[str]:
+    """By which measures it differs more than real captures differ from other real captures."""
+    lowest = facts.distances.get(FLOOR, {})
+    if not lowest:
+        return []
+    apart = told_apart(facts.distances, "synthetic")
+    compared = [m for m in facts.distances["synthetic"] if m in lowest]
+    if not apart:
+        return [
+            f"By none of {len(compared)} measures is it further from the real captures than these are from each other."
+        ]
+    named = [
+        f"{MEASURES[m].words} ({facts.distances['synthetic'][m].value:.2g} {MEASURES[m].unit} against "
+        f"{lowest[m].value:.2g})"
+        for m in apart
+    ]
+    return [
+        f"It is further from the real captures than these are from each other by {len(apart)} of {len(compared)} "
+        f"measures: {', '.join(named)}."
+    ]
+
+
 def _pairs(facts: Facts) -> str:
-    synthetic, pairs = facts.distances["synthetic"], facts.distances["pairs"]
+    synthetic, pairs = facts.distances["synthetic"][LEAD], facts.distances["pairs"][LEAD]
     overlap = synthetic.low <= pairs.high and pairs.low <= synthetic.high
     word = "closer to" if pairs.value < synthetic.value else "farther from"
     median = facts.medians["pairs"]

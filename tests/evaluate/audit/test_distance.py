@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dbgan.evaluate import distance
+from dbgan.evaluate.audit import distance
 
 
 def normal(mean: float, pictures: int = 60, seed: int = 0) -> list[NDArray[np.float64]]:
@@ -72,3 +72,37 @@ def test_the_floor_shrinks_with_more_pictures_and_needs_four() -> None:
     assert many is not None
     assert 0 < many.value < few.value
     assert distance.floor(normal(3.0, 3), 0) is None
+
+
+def test_the_circular_distance_goes_the_shorter_way_round() -> None:
+    a, b = [np.array([10.0, 20.0])], [np.array([170.0, 0.0])]
+    assert distance.circular(a, b) == pytest.approx(20.0)  # by hand: 10 -> 170 and 20 -> 0 are 20 degrees each
+    assert distance.circular(a, [np.array([190.0, 200.0])]) == pytest.approx(0.0)
+    assert distance.circular([np.array([0.0])], [np.array([90.0])]) == pytest.approx(90.0)
+
+
+def test_the_circular_distance_is_the_smallest_over_all_ways_to_cut_the_circle() -> None:
+    """With as many values on both sides the best transport is one of the cyclic matchings of the sorted values."""
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        a, b = np.sort(rng.uniform(0, 180, 7)), np.sort(rng.uniform(0, 180, 7) ** 1.1 % 180)
+        gaps = [np.abs(a - np.roll(b, shift)) for shift in range(7)]
+        expected = min(float(np.mean(np.minimum(gap, 180 - gap))) for gap in gaps)
+        assert distance.circular([a], [b]) == pytest.approx(expected)
+
+
+def test_the_banded_distance_is_the_mean_over_bands() -> None:
+    a = [np.array([[0.0, 10.0], [1.0, 10.0]])]
+    assert distance.banded(a, [np.array([[2.0, 10.0], [3.0, 14.0]])]) == pytest.approx((2.0 + 2.0) / 2)
+
+
+def test_the_floor_halves_whole_sequences_where_there_are_four() -> None:
+    """Pictures of one scene are alike: halves that share scenes would call real captures more alike than they are."""
+    scenes = [np.full(3, float(s)) for s in (0, 0, 10, 10, 20, 20, 30, 30)]
+    groups = [f"s{i // 2}" for i in range(8)]
+    apart, mixed = distance.floor(scenes, 0, groups=groups), distance.floor(scenes, 0)
+    assert apart is not None
+    assert mixed is not None
+    assert apart.value > 1.5 * mixed.value
+    # by hand: halves of {0, 10, 20, 30} are 20, 10 or 10 apart ({0,1 | 2,3}, {0,2 | 1,3}, {0,3 | 1,2})
+    assert {apart.low, apart.high} == {10.0, 20.0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from dbgan.evaluate.audit.compare import FLOOR, Distances
+from dbgan.evaluate.audit.measures import MEASURES
+
 # Okabe-Ito: told apart by people with any colour vision. Line styles repeat the difference for grey prints.
-COLOURS = {"real": "#000000", "synthetic": "#D55E00", "pairs": "#0072B2", "sharp": "#009E73"}
-STYLES: dict[str, object] = {"real": "-", "synthetic": "-", "pairs": (0, (6, 2)), "sharp": (0, (1.5, 1.5))}
-WIDTHS = {"real": 2.6, "synthetic": 2.0, "pairs": 1.8, "sharp": 1.8}
+COLOURS = {"real": "#000000", "synthetic": "#D55E00", "pairs": "#0072B2", "sharp": "#009E73", "kernel": "#CC79A7"}
+STYLES: dict[str, object] = {
+    "real": "-",
+    "synthetic": "-",
+    "pairs": (0, (6, 2)),
+    "sharp": (0, (1.5, 1.5)),
+    "kernel": (0, (4, 1.5, 1, 1.5)),
+}
+WIDTHS = {"real": 2.6, "synthetic": 2.0, "pairs": 1.8, "sharp": 1.8, "kernel": 1.5}
+MARKERS = {"synthetic": "o", "pairs": "s", "kernel": "D"}
+
+FLOOR_LABEL = "real against other real captures"
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -112,14 +124,72 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def quantile_table(sets: Mapping[str, NDArray[np.float64]], steps: int = 100) -> str:
-    """CSV for `dvc plots`: `quantile` from 0 to 1 and each set's value there, six significant digits."""
-    names = [name for name, values in sets.items() if len(values)]
-    lines = [",".join(["quantile", *names])]
-    for step in range(steps + 1):
-        lines.append(",".join(_six([step / steps, *(float(np.quantile(sets[n], step / steps)) for n in names)])))
-    return "\n".join(lines) + "\n"
+def relative(title: str, found: Distances, labels: Mapping[str, str]) -> bytes:
+    """Distances by measure as shares of that of sharp frames, with intervals and the floor as a band.
+
+    Args:
+        title: the finding in words.
+        found: set (and `floor`) -> measure -> share, see `compare.relative`.
+        labels: set -> its name in the legend.
+    """
+    shown = [m for m in MEASURES if any(m in own for own in found.values())]
+    names = [name for name in labels if name in found]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 1.4 + 0.5 * max(1, len(shown))), dpi=DPI, layout="constrained")
+        axis = figure.subplots()
+        for row, measure in enumerate(shown):
+            if measure in found.get(FLOOR, {}):
+                own = found[FLOOR][measure]
+                band: dict[str, Any] = {
+                    "color": "#B9C0C6",
+                    "alpha": 0.6,
+                    "lw": 0,
+                    "label": "real against other real captures",
+                }
+                axis.barh(row, own.high - own.low, left=own.low, height=0.75, **band)
+            for place, name in enumerate(names):
+                if measure in found[name]:
+                    own = found[name][measure]
+                    at = row + 0.22 * (place - (len(names) - 1) / 2)
+                    axis.plot([own.low, own.high], [at, at], color=COLOURS[name], lw=1.6)
+                    dot: dict[str, Any] = {
+                        "color": COLOURS[name],
+                        "ms": 6,
+                        "mec": "white",
+                        "mew": 0.8,
+                        "label": labels[name],
+                    }
+                    axis.plot([own.value], [at], MARKERS[name], **dot)
+        axis.axvline(1.0, color=COLOURS["sharp"], lw=1.4, ls=(0, (1.5, 1.5)), label="sharp frames")
+        axis.set_yticks(range(len(shown)), [MEASURES[m].words for m in shown])
+        axis.set_ylim(len(shown) - 0.4, -0.6)
+        axis.set_xlim(left=0)
+        axis.grid(visible=False, axis="y")
+        axis.set_xlabel("distance to the real captures; 1 is that of the sharp frames")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, wrap=True)
+        unique = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=2, frameon=False)
+        return png(figure)
 
 
-def _six(values: Sequence[float]) -> list[str]:
-    return [f"{value:.6g}" for value in values]
+def spectrum(
+    title: str, frequencies: NDArray[np.float64], sets: Mapping[str, NDArray[np.float64]], labels: Mapping[str, str]
+) -> bytes:
+    """Power against the lowest band, dB, over frequency, one line per set."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 3.8), dpi=DPI, layout="constrained")
+        axis = figure.subplots()
+        for name, levels in sets.items():
+            line: dict[str, Any] = {
+                "color": COLOURS[name],
+                "ls": STYLES[name],
+                "lw": WIDTHS[name],
+                "label": labels[name],
+            }
+            axis.plot(frequencies, levels, **line)
+        axis.set(xscale="log", xlabel="frequency, cycles per px", ylabel="power against the lowest band, dB")
+        axis.set_xticks(frequencies, [f"{f:.2g}" for f in frequencies])
+        axis.minorticks_off()
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, wrap=True)
+        figure.legend(loc="outside lower center", ncols=min(3, len(sets)), frameon=False)
+        return png(figure)

@@ -1,0 +1,124 @@
+"""Is the synthetic blur like the real? Measure, judge in words, draw, and write it all down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbgan.errors import DbganError
+from dbgan.evaluate.audit import compare, draw, sets, verdict
+from dbgan.evaluate.audit.crops import CropSet
+from dbgan.evaluate.audit.measured import Measured
+from dbgan.evaluate.audit.measures import LEAD
+from dbgan.evaluate.audit.numbers import numbers
+from dbgan.files import write_json
+from dbgan.params import AuditParams
+
+BLUR_NAMES = {"bgan": "BGAN", "average": "averaged", "kernel": "kernel"}
+"""Manifest `method` -> the blur's name in sentences."""
+
+WIDE_GAP = 0.5
+"""Content further apart than this, in standard deviations, is warned about."""
+
+
+def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str, Any]:
+    """Compare the synthetic corpus NAME with real captures; write numbers, verdict and figures into `out`.
+
+    Args:
+        name: the synthetic corpus, below `datasets/synthetic`.
+        params: sources of real captures and of pairs, crops, seed.
+        datasets: the project's datasets folder. datasets/test is never read.
+        out: folder for audit.json and the files of `draw.write`.
+
+    Returns:
+        What audit.json holds.
+
+    Raises:
+        CorpusError: a corpus is absent, empty or of another kind.
+        DbganError: a set has no crop that can be measured.
+    """
+    measured = measure(name, params, datasets)
+    value = as_json(measured)
+    write_json(out / "audit.json", value)
+    draw.write(measured, params, out)
+    for sentence in value["verdict"] + value["warnings"]:
+        print(f"audit {name}: {sentence}", flush=True)
+    return value
+
+
+def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
+    """Measure the crops of every set and their distances to the real captures. Writes nothing; errors as `audit`."""
+    synthetic = sets.open_synthetic(datasets, name)
+    captured, notes = sets.open_sources(datasets, list(params.real), "blurry", "val")
+    paired, _ = sets.open_sources(datasets, list(params.pairs), "paired", None)
+    real = sets.measure_real(captured, params)
+    _check(name, real, params)
+    crops = {"real": real} | sets.measure_synthetic(synthetic, params, real.content)
+    psnr = {"synthetic": sets.psnr_values([synthetic], crops["synthetic"].psnr)}
+    if paired:
+        crops["pairs"] = sets.measure_pairs(paired, params, real.content)
+        psnr["pairs"] = sets.psnr_values([source.corpus for source in paired], crops["pairs"].psnr)
+    psnr["kernel"] = np.array(crops["kernel"].psnr)
+    for own in crops.values():
+        _check(name, own, params)
+    methods = sorted(set(synthetic.table(columns=["method"])["method"]))
+    return Measured(
+        synthetic=synthetic,
+        captured=tuple(captured),
+        blur=BLUR_NAMES.get(methods[0], methods[0]) if len(methods) == 1 else "synthetic",
+        sets=crops,
+        distances=compare.distances(crops, params.seed),
+        differences=compare.differences(crops, params.seed),
+        psnr=psnr,
+        z_sensitivity=sets.z_sensitivity(synthetic),
+        notes=(*notes, *_notes(crops, params)),
+    )
+
+
+def as_json(measured: Measured) -> dict[str, Any]:
+    """audit.json: the numbers, sentences last."""
+    facts = verdict.Facts(
+        blur=measured.blur,
+        medians={name: float(np.median(own.pooled(LEAD))) for name, own in measured.sets.items()},
+        differences=measured.differences,
+        distances=measured.distances,
+        psnr={name: float(values.mean()) for name, values in measured.psnr.items()},
+        z_sensitivity=measured.z_sensitivity,
+        real_pictures=measured.sets["real"].pictures,
+    )
+    sentences = {"verdict": verdict.sentences(facts), "warnings": [*measured.notes, *verdict.warnings(facts)]}
+    return numbers(measured) | sentences
+
+
+def _check(name: str, own: CropSet, params: AuditParams) -> None:
+    if own.crops == 0:
+        raise DbganError(
+            f"audit.{name}: no crop of {params.crop} px of the set '{own.name}' can be measured: {own.small} pictures "
+            f"are smaller, {own.blank} crops hold too few edges.\n"
+            f"Next: lower audit.{name}.crop, raise crops_per_image, or look at the source's contact sheet."
+        )
+
+
+def _notes(crops: Mapping[str, CropSet], params: AuditParams) -> list[str]:
+    """What a reader must know about the sets."""
+    notes = [
+        f"{own.small} pictures of the set '{own.name}' are smaller than a crop of {params.crop} px and were left out."
+        for own in crops.values()
+        if own.small
+    ]
+    real, ours = (float(np.median(crops[name].sides)) for name in ("real", "synthetic"))
+    if max(real, ours) > 1.5 * min(real, ours):
+        notes.append(
+            f"Real captures have a long side of {real:.0f} px, synthetic ones {ours:.0f} px: the same shake gives more "
+            "pixels of blur in the larger picture. Set audit's long_side to compare them at one size."
+        )
+    for what, gap in compare.content_gaps(crops)["synthetic"].items():
+        if gap > WIDE_GAP:
+            notes.append(
+                f"Synthetic crops differ from the real ones in {what} by {gap:.1f} standard deviations, although they "
+                "were chosen to be alike: a part of every difference may be content."
+            )
+    return notes
