@@ -119,11 +119,11 @@ class Corpus:
         table: pd.DataFrame = manifest.to_pandas(split_blocks=True, self_destruct=True)
         return table
 
-    def stream(self, *, shuffle: int = 0, seed: int = 0, decode: bool = True) -> Any:
+    def stream(self, *, shuffle: int = 0, seed: int = 0, decode: bool = True, split: bool = True) -> Any:
         """A webdataset pipeline over the shards; see `dbgan.corpus.stream`."""
         from dbgan.corpus.stream import pipeline
 
-        return pipeline(self, shuffle=shuffle, seed=seed, decode=decode)
+        return pipeline(self, shuffle=shuffle, seed=seed, decode=decode, split=split)
 
     def verify(self, quick: bool = False) -> list[Problem]:
         """Everything that is wrong with the whole corpus, whatever the selection; empty when it is sound."""

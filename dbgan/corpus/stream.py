@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 
-def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = True) -> Any:
+def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = True, split: bool = True) -> Any:
     """A `webdataset.DataPipeline` of samples as dictionaries.
 
     Each has `__key__`, `__url__`, `FIELD.EXT` (HWC uint8 RGB) and `json` (parsed). Append webdataset's own stages with
@@ -30,6 +30,7 @@ def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = 
         shuffle: 0 keeps the order; else shards are shuffled, and samples within a window of this many.
         seed: of the shuffle.
         decode: False leaves all members as bytes.
+        split: False gives all shards to every node and DataLoader worker.
 
     Raises:
         MissingPackageError: webdataset is not installed.
@@ -41,7 +42,8 @@ def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = 
     stages: list[Any] = [_Shards(shards)]
     if shuffle:
         stages.append(wds.detshuffle(bufsize=len(shards) + 1, initial=len(shards) + 1, seed=seed))
-    stages += [wds.split_by_node, wds.split_by_worker, _Read(corpus.path, corpus.fields, corpus.header.ext)]
+    stages += [wds.split_by_node, wds.split_by_worker] if split else []
+    stages.append(_Read(corpus.path, corpus.fields, corpus.header.ext))
     if shuffle:
         stages.append(wds.detshuffle(bufsize=shuffle, initial=shuffle, seed=seed))
     if decode:

@@ -60,6 +60,7 @@ class Batches:
         batch: crops per batch.
         jpeg: quality at which crops are JPEG-coded (MatchParams.jpeg); 0: not.
         per_image: neighbouring crops that are cut from one picture, so that it is decoded once for all of them.
+        rows: which crops of a batch are made, by their place in it: a worker's own (`Team.rows`); None: all.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class Batches:
         batch: int,
         jpeg: int = 0,
         per_image: int = 1,
+        rows: range | None = None,
     ) -> None:
+        self.rows = range(batch) if rows is None else rows
         self.samples, self.seed, self.purpose = samples, seed, purpose
         self.crop, self.batch, self.jpeg, self.per_image = crop, batch, jpeg, per_image
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
@@ -110,10 +113,14 @@ class Batches:
         """The pictures that the `i`-th crop of batch `step` is cut from."""
         return self.samples.images(self.index(step, i))
 
+    def begin(self, step: int) -> None:
+        """Told of every step in turn, whether it asks for crops of this set or not: streams go by it."""
+
     def __call__(self, step: int) -> tuple[Tensor, ...]:
-        """Batch `step`: one NCHW float32 tensor in [0, 1] per field, channels_last in memory."""
+        """`rows` of batch `step`: one NCHW float32 tensor in [0, 1] per field, channels_last in memory."""
         with span("data"):
-            made = stacked([self.crops(step, i) for i in range(self.batch)])
+            self.begin(step)
+            made = stacked([self.crops(step, i) for i in self.rows])
         # JPEG-coded crops come from the CPU even so
         return tuple(field.to(self.samples.device) for field in made) if self.samples.cache == "device" else made
 

@@ -138,7 +138,7 @@ class BganTask:
         training = params.training
         jpeg = params.match.jpeg
         self._sharp, self._synthetic, self._real = (
-            in_time(crops_of(samples, training, purpose, jpeg=quality), training)
+            in_time(crops_of(samples, training, purpose, jpeg=quality, team=numerics.team), training)
             for samples, purpose, quality in (
                 (data.sharp, "sharp", jpeg),
                 (data.synthetic, "synthetic", 0),
@@ -199,12 +199,9 @@ class BganTask:
             self._step(phase, step, 0)
 
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
-        whole = self._sharp(step)[0]
-        z = self._numerics.team.share(self._noise("noise", step, len(whole)))
-        sharp, real = (
-            self._numerics.tensor(self._numerics.team.share(pictures))
-            for pictures in (whole, self._real_batch(phase, step, whole))  # colours are matched over the whole batch
-        )
+        sharp = self._numerics.tensor(self._sharp(step)[0])
+        z = self._numerics.team.share(self._noise("noise", step, self._params.training.batch))
+        real = self._real_batch(phase, step, sharp)
         with span("G forward"), torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
             fake = self.generator(sharp, z)
         real_seen, fake_seen = self._with_noise(step, real, fake.float())
@@ -235,11 +232,13 @@ class BganTask:
 
     def _real_batch(self, phase: str, step: int, sharp: Tensor) -> Tensor:
         """What D sees as real: averaged blur; in phase `real` every second picture is a real capture."""
-        averaged = self._synthetic(step)[0]
+        averaged = self._numerics.tensor(self._synthetic(step)[0])
         if phase != "real":
             return averaged
-        captured = match_colour(self._real(step)[0], sharp) if self._params.match.colour else self._real(step)[0]
-        every_second = torch.arange(len(averaged), device=averaged.device) % 2 == 1
+        captured, team = self._numerics.tensor(self._real(step)[0]), self._numerics.team
+        if self._params.match.colour:
+            captured = match_colour(captured, sharp, team)
+        every_second = team.share(torch.arange(self._params.training.batch, device=averaged.device)) % 2 == 1
         return torch.where(every_second.view(-1, 1, 1, 1), captured, averaged)
 
     def _with_noise(self, step: int, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -278,16 +277,18 @@ def luminance(pictures: Tensor) -> Tensor:
     return luma[:, None].expand(-1, 3, -1, -1)
 
 
-def match_colour(pictures: Tensor, reference: Tensor) -> Tensor:
+def match_colour(pictures: Tensor, reference: Tensor, team: Team = ALONE) -> Tensor:
     """`pictures` with the channel means and deviations of `reference`, both over the whole batch, clamped to [0, 1].
 
     Args:
-        pictures: NCHW float in [0, 1].
-        reference: NCHW float in [0, 1].
+        pictures: NCHW float in [0, 1]; this worker's rows of the batch.
+        reference: NCHW float in [0, 1]; likewise.
+        team: the workers whose rows make up the batch.
     """
     dims = (0, 2, 3)
-    mean, std = pictures.mean(dims, keepdim=True), pictures.std(dims, keepdim=True).clamp_min(1e-3)
-    wanted_mean, wanted_std = reference.mean(dims, keepdim=True), reference.std(dims, keepdim=True)
+    everyones, wanted = team.whole(pictures), team.whole(reference)
+    mean, std = everyones.mean(dims, keepdim=True), everyones.std(dims, keepdim=True).clamp_min(1e-3)
+    wanted_mean, wanted_std = wanted.mean(dims, keepdim=True), wanted.std(dims, keepdim=True)
     return ((pictures - mean) / std * wanted_std + wanted_mean).clamp(0.0, 1.0)
 
 

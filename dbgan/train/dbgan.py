@@ -33,7 +33,7 @@ from dbgan.train.pictures import grid
 from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
 
-REVISION = 1
+REVISION = 2
 """Raised by hand when the same recipe gives other bytes."""
 
 GAUGE_PICTURES = 16
@@ -152,7 +152,7 @@ class DbganTask:
         self.label = f"train dbgan {name}"
         self._params, self._numerics = params, numerics
         self._schedule: ScheduleParams = params.schedule
-        self._batches = in_time(batches(stage, common.training, params, data), common.training)
+        self._batches = in_time(batches(stage, common.training, params, data, numerics.team), common.training)
         self.memory: dict[str, float] = {}
         self._learner = Learner(
             _started(common, start), training=common.training, numerics=numerics, memory=self.memory
@@ -214,8 +214,7 @@ class DbganTask:
             self._step(phase, step, 0)
 
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
-        team = self._numerics.team
-        blurry, sharp = (self._numerics.tensor(team.share(pictures)) for pictures in self._batches(step))
+        blurry, sharp = (self._numerics.tensor(pictures) for pictures in self._batches(step))
         with span("G forward"), torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
             restored = self.generator(blurry)
         restored = restored.float()

@@ -9,9 +9,12 @@ from dbgan.train.batches import Batches
 from dbgan.train.data import TrainingSet
 from dbgan.train.prefetch import BatchOf, Prefetched
 from dbgan.train.stream import StreamedBatches
+from dbgan.train.team import ALONE, Team
 
 
-def crops_of(samples: TrainingSet, training: TrainingParams, purpose: str, *, jpeg: int = 0) -> Batches:
+def crops_of(
+    samples: TrainingSet, training: TrainingParams, purpose: str, *, jpeg: int = 0, team: Team = ALONE
+) -> Batches:
     """Batches of `samples`, its cache filled.
 
     Args:
@@ -19,6 +22,7 @@ def crops_of(samples: TrainingSet, training: TrainingParams, purpose: str, *, jp
         training: seed, crop, batch, loader.
         purpose: keeps apart the draws of several sets in one training.
         jpeg: quality at which crops are JPEG-coded; 0: not.
+        team: the workers that share each batch; only this one's rows are made.
 
     Raises:
         CorpusError: a picture is smaller than the crop.
@@ -31,6 +35,7 @@ def crops_of(samples: TrainingSet, training: TrainingParams, purpose: str, *, jp
         "batch": training.batch,
         "jpeg": jpeg,
         "per_image": training.crops_per_image,
+        "rows": team.rows(training.batch),
     }
     if training.loader == "stream":
         return StreamedBatches(samples, buffer=training.shuffle_buffer, **arguments)

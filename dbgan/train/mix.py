@@ -65,6 +65,8 @@ class MixedBatches:
         return (camera(np.ascontiguousarray(blur), self._camera.draw(rng), rng), *others)
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
-        """Batch `step`, as `Batches`."""
+        """The rows of batch `step` that `real` makes, as `Batches`."""
         with span("data"):
-            return stacked([self.crops(step, i) for i in range(self.real.batch)])
+            for batches in (self.real, *self.synthetic.values()):
+                batches.begin(step)
+            return stacked([self.crops(step, i) for i in self.real.rows])

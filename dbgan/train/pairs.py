@@ -12,6 +12,7 @@ from dbgan.train.data import TrainingSet, open_set, open_synthetic
 from dbgan.train.feed import crops_of
 from dbgan.train.mix import MixedBatches
 from dbgan.train.numerics import Numerics
+from dbgan.train.team import ALONE, Team
 
 FIELDS = ("blur", "sharp")
 
@@ -52,15 +53,22 @@ def open_data(common: DbganCommon, params: PretrainParams | AdversarialParams, d
 
 
 def batches(
-    stage: str, training: TrainingParams, params: PretrainParams | AdversarialParams, data: DbganData
+    stage: str,
+    training: TrainingParams,
+    params: PretrainParams | AdversarialParams,
+    data: DbganData,
+    team: Team = ALONE,
 ) -> Batches | MixedBatches:
-    """Batches by step. The stage names the draws: `plus` and `control`, `minus` and `base` see the same pairs."""
-    pairs = crops_of(data.pairs, training, f"pairs-{stage}")
+    """Batches by step, of them the rows of this worker of `team`.
+
+    The stage names the draws: `plus` and `control`, `minus` and `base` see the same pairs.
+    """
+    pairs = crops_of(data.pairs, training, f"pairs-{stage}", team=team)
     if not isinstance(params, FinetuneParams) or not (data.synthetic or params.camera):
         return pairs
     several = len(data.synthetic) > 1
     synthetic = {
-        name: crops_of(samples, training, f"synthetic-{stage}-{name}" if several else f"synthetic-{stage}")
+        name: crops_of(samples, training, f"synthetic-{stage}-{name}" if several else f"synthetic-{stage}", team=team)
         for name, samples in data.synthetic.items()
     }
     return MixedBatches(

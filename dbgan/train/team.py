@@ -55,6 +55,11 @@ class Team:
         """The rows of all workers in the order of the whole batch, with gradients; for losses that mix samples."""
         return own
 
+    def whole(self, own: Tensor) -> Tensor:
+        """NCHW pictures of all workers in the order of the whole batch, without gradients, channels_last in memory as
+        the batch of one worker is: sums over them have the same bits."""
+        return own
+
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Set the gradients of `parameters` to their means over the workers."""
 
@@ -80,6 +85,14 @@ class Workers(Team):
     def gather(self, own: Tensor) -> Tensor:
         """See `Team.gather`."""
         return cast(Tensor, _Gather.apply(own, self.rank, self.size))
+
+    @torch.no_grad()
+    def whole(self, own: Tensor) -> Tensor:
+        """See `Team.whole`."""
+        rows = own.permute(0, 2, 3, 1).contiguous()
+        parts = [torch.empty_like(rows) for _ in range(self.size)]
+        torch.distributed.all_gather(parts, rows)
+        return torch.cat(parts).permute(0, 3, 1, 2)
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """See `Team.average`. One message: the gradients as one flat tensor."""

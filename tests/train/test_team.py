@@ -11,10 +11,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from dbgan.params import AdversarialParams, BganParams, DbganCommon, PretrainParams, TrainingParams
+from dbgan.params import AdversarialParams, BganParams, DbganCommon, FinetuneParams, PretrainParams, TrainingParams
 from dbgan.train import bgan as bgan_module
 from dbgan.train import dbgan as dbgan_module
-from dbgan.train.bgan import BganTask
+from dbgan.train.batches import Batches, Crop
+from dbgan.train.bgan import BganTask, match_colour
 from dbgan.train.dbgan import DbganTask
 from dbgan.train.loop import Task
 from dbgan.train.numerics import Numerics
@@ -25,7 +26,10 @@ from tests.train.conftest import NETWORKS, TRAINING
 SIZE = 2
 STEPS = 3
 ADVERSARIAL = {"alpha": 1.0, "beta": 0.5, "schedule": {"steps": STEPS, "lr": 1e-4}, "discriminator_lr": 1e-4}
-CASES = ("l1", "classical", "relativistic", "clipped", "bgan", "bgan with noise", "naive")
+CASES = (
+    *("l1", "classical", "relativistic", "clipped", "mixed", "mixed stream", "l1 device", "l1 stream"),
+    *("bgan", "bgan with noise", "bgan device", "bgan stream", "naive"),
+)
 Said = dict[str, Any]
 
 
@@ -38,14 +42,22 @@ class Naive(Workers):
 
 def build(case: str, team: Team, common: DbganCommon, bgan: BganParams, datasets: Path) -> Task:
     numerics = Numerics("cpu", bf16=False, threads=1, team=team)
+    loading: Said = {
+        "stream": {"loader": "stream", "cache": "none", "shuffle_buffer": 4},
+        "device": {"cache": "device"},
+    }
+    changes = loading.get(case.split()[-1], {}) | ({"clip_gradient": 1e-3} if case == "clipped" else {})
+    bgan = bgan.model_copy(update={"training": bgan.training.model_copy(update=changes)})
+    common = common.model_copy(update={"training": common.training.model_copy(update=changes)})
     if case.startswith("bgan"):
         noisy = bgan.model_copy(update={"match": bgan.match.model_copy(update={"noise": 0.05})})
         params = noisy if case == "bgan with noise" else bgan
         return BganTask("toy", params, bgan_module.open_data(params, datasets), numerics)
-    training = common.training.model_copy(update={"clip_gradient": 1e-3 if case == "clipped" else 0.0})
-    common = common.model_copy(update={"training": training})
     params = PretrainParams.model_validate({"schedule": {"steps": STEPS, "lr": 1e-4}})
-    if case != "l1":
+    if case.startswith("mixed"):
+        mix = {"mix": 0.5, "corpus": "toy", "reads": "datasets/synthetic/toy"}
+        params = FinetuneParams.model_validate({**ADVERSARIAL, **mix})
+    elif not case.startswith("l1"):
         kind = "classical" if case == "classical" else "relativistic"
         params = AdversarialParams.model_validate({**ADVERSARIAL, "loss": kind})
     return DbganTask(
@@ -76,11 +88,27 @@ def worker(rank: int, folder: Path, common: str, bgan: str, datasets: Path) -> N
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=SIZE)
     models = DbganCommon.model_validate_json(common), BganParams.model_validate_json(bgan)
     said: Said = {}
+    made = count_crops()
     for case in CASES:
         said[case] = walked(build(case, Naive() if case == "naive" else Workers(), *models, datasets))
+        said[case]["made"] = sorted(made)
+        made.clear()
     said["parts"] = parts(Workers())
     torch.save(said, folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
+
+
+def count_crops() -> set[int]:
+    """The places in the batch of all crops that are made from now on."""
+    made: set[int] = set()
+    cut = Batches.crops
+
+    def counted(self: Batches, step: int, i: int) -> Crop:
+        made.add(i)
+        return cut(self, step, i)
+
+    Batches.crops = counted  # type: ignore[method-assign]  # in a process that ends with this
+    return made
 
 
 def parts(team: Team) -> Said:
@@ -99,11 +127,20 @@ def parts(team: Team) -> Said:
         "gradient": own.grad,
         "averaged": layer.weight.grad,
         "bias": layer.bias.grad,
+        "whole": match_colour(*(team.share(pictures) for pictures in two_batches()), team),
         "mean": team.mean(torch.tensor([float(team.rank), 2.0])),
         "agreed": team.agree({"from": team.rank}),
         "rows": team.share(torch.arange(6)),
         "stopped": stopped(team, lost),
     }
+
+
+def two_batches() -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    drawn = torch.rand(2, 4, 3, 32, 32, generator=draw)
+    return drawn[0].contiguous(memory_format=torch.channels_last), drawn[1].contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def stopped(team: Team, network: torch.nn.Module) -> bool:
@@ -194,6 +231,16 @@ def test_gradients_and_numbers_are_averaged_and_the_first_worker_decides(togethe
 
 def test_a_number_lost_on_one_worker_stops_all(together: list[Said]) -> None:
     assert [said["parts"]["stopped"] for said in together] == [True, True]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_worker_makes_the_crops_of_its_own_rows_alone(case: str, together: list[Said]) -> None:
+    assert [said[case]["made"] for said in together] == [[0, 1], [2, 3]]
+
+
+def test_colours_are_matched_over_the_whole_batch_with_the_bits_of_one_worker(together: list[Said]) -> None:
+    expected = match_colour(*two_batches())
+    assert torch.equal(torch.cat([said["parts"]["whole"] for said in together]), expected)
 
 
 def test_shares_are_equal_runs_of_neighbours(together: list[Said]) -> None:
