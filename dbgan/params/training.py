@@ -91,6 +91,14 @@ class WarmupParams(Model):
     lr: Rate = Field(5e-4, description="learning rate of the discriminator meanwhile")
 
 
+class JudgeParams(Model):
+    """A fresh discriminator's verdict on the finished BGAN, on val pictures (`fresh_accuracy` in summary.json)."""
+
+    steps: int = Field(0, ge=0, description="steps it learns on train pictures before it is asked; 0: no verdict")
+    lr: Rate = Field(5e-4, description="its learning rate")
+    batches: Positive = Field(32, description="batches of val crops that it is asked about")
+
+
 class MatchParams(Model):
     """Equalised between sharp and real crops before the discriminator sees them, so that it judges blur alone."""
 
@@ -112,6 +120,7 @@ class BganParams(Model):
     training: TrainingParams = TrainingParams()
     warmup: WarmupParams = WarmupParams()
     match: MatchParams = MatchParams()
+    judge: JudgeParams = JudgeParams()
     beta: float = Field(0.01, ge=0.0, description="weight of the realistic blur loss (RBL); the paper's 0.01")
     perceptual_weight: float = Field(1.0, ge=0.0, description="weight of the perceptual loss")
     content: float = Field(

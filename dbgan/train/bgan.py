@@ -6,7 +6,8 @@ Three phases. `warmup`: D alone, until it leads (a D that starts at chance lets 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from dbgan.networks.features import PerceptualFeatures
 from dbgan.networks.registry import Generator
 from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 from dbgan.train import losses, stream, work
-from dbgan.train.batches import centre_crops
+from dbgan.train.batches import Batches, centre_crops
 from dbgan.train.critic import Critic
 from dbgan.train.data import Picture, TrainingSet, open_set
 from dbgan.train.feed import crops_of, in_time
 from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
+from dbgan.train.judge import judged
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics, compiled
@@ -33,7 +35,7 @@ from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
 from dbgan.train.team import ALONE, Team
 
-REVISION = 2
+REVISION = 3
 """Raised by hand when the same recipe gives other bytes."""
 
 GAUGE_PICTURES = 8
@@ -168,6 +170,7 @@ class BganTask:
             "discriminator": self._critic.optimizer,
         }
         self.facts: dict[str, Any] = {"perceptual": features.description, "start": ""}
+        self._judging = _judging(data, params) if params.judge.steps else None
         self._looked_at = numerics.tensor(centre_crops(data.held_out, VIEW, GAUGE_PICTURES)[0])
         self._captures = numerics.tensor(centre_crops(data.captures, VIEW, GAUGE_PICTURES)[0])
 
@@ -259,6 +262,25 @@ class BganTask:
         gauges = bgan_gauges(self._blurred, self._looked_at, z1, z2)
         return {**gauges, "laplacian_real": float(laplacian_variance(self._captures).mean())}
 
+    def final_gauges(self) -> dict[str, float]:
+        """`judge`: what a fresh discriminator says of the finished generator; none where that is off."""
+        if self._judging is None:
+            return {}
+        own, training = self._params, self._params.training
+        numerics = replace(self._numerics, team=ALONE)
+
+        def seen(kind: str, step: int) -> tuple[Tensor, Tensor]:
+            assert self._judging is not None
+            sharp, real = (numerics.tensor(batches(step)[0]) for batches in self._judging[kind])
+            real = match_colour(real, sharp) if own.match.colour else real
+            fake = self._blurred(sharp, self._noise(f"judge-{kind}-noise", step, len(sharp)))
+            real, fake = add_noise(own.match, training.seed, step, real, fake)
+            return (real, fake) if own.colour == "rgb" else (luminance(real), luminance(fake))
+
+        # a seed of its own: it must not start where the discriminator of the training started
+        fresh = discriminator(**own.discriminator.model_dump(), crop=training.crop, seed=training.seed + 1)
+        return judged(fresh, partial(seen, "learnt"), partial(seen, "asked"), own.judge, training, numerics)
+
     def picture(self) -> Picture:
         """Rows: sharp, three draws of z, a real capture (for the look of it: it shows something else)."""
         sharp = self._looked_at[:SHOWN]
@@ -268,6 +290,18 @@ class BganTask:
     def warnings(self, row: Row) -> list[str]:
         """Identity, unused noise, sharpening, a discriminator at chance or winning outright; not during the warm-up."""
         return [] if row["phase"] == "warmup" else bgan_warnings(row)
+
+
+def _judging(data: BganData, params: BganParams) -> dict[str, tuple[Batches, Batches]]:
+    """(sharp frames, real captures) that a fresh discriminator learns from, and that it is asked about."""
+    sets = {"learnt": (data.sharp, data.real), "asked": (data.held_out, data.captures)}
+    return {
+        kind: (
+            crops_of(sharp, params.training, f"judge-{kind}-sharp", jpeg=params.match.jpeg),
+            crops_of(real, params.training, f"judge-{kind}-real", jpeg=params.match.jpeg),
+        )
+        for kind, (sharp, real) in sets.items()
+    }
 
 
 def luminance(pictures: Tensor) -> Tensor:

@@ -245,6 +245,10 @@ class DbganTask:
         restored = psnr(self._restored(self._blurry), self._sharp).mean()
         return {"psnr": float(restored), "psnr_input": float(psnr(self._blurry, self._sharp).mean())}
 
+    def final_gauges(self) -> dict[str, float]:
+        """None: a restorer is judged by evaluation."""
+        return {}
+
     def picture(self) -> Picture:
         """Rows: blurry, restored, sharp."""
         blurry, sharp = self._blurry[:SHOWN], self._sharp[:SHOWN]

@@ -20,6 +20,9 @@ Z_IGNORED = 5e-4
 """Mean change of the output between two draws of z below which z does nothing visible."""
 
 
+TOLD_APART = 0.9
+"""Accuracy of a fresh discriminator on unseen pictures above which BGAN's blur is plainly not the real."""
+
 LOW = 32
 """Side of the squares whose means are the low frequencies of z's effect, px: longer than most blur."""
 
@@ -116,6 +119,12 @@ def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
         warnings.append(
             f"BGAN sharpens (Laplacian variance {row['laplacian']:.4f}, of its input {row['laplacian_sharp']:.4f}): "
             "lower the learning rates or beta."
+        )
+    if row.get("fresh_accuracy", 0.5) > TOLD_APART:
+        warnings.append(
+            "a fresh discriminator tells BGAN's blur from real captures, in pictures that it has never seen (accuracy "
+            f"{row['fresh_accuracy']:.2f}, chance 0.50): train longer or raise beta; where scenes or noise differ, it "
+            "may judge these (see `match`)."
         )
     return warnings + discriminator_warnings(row)
 

@@ -63,6 +63,9 @@ class Task(Protocol):
     def evaluate(self) -> dict[str, float]:
         """Gauges on fixed samples."""
 
+    def final_gauges(self) -> dict[str, float]:
+        """Gauges of the finished product that cost too much for every evaluation; by the first worker alone."""
+
     def picture(self) -> Picture:
         """A grid of fixed samples, HWC uint8 RGB."""
 

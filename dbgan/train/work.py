@@ -206,7 +206,7 @@ def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:
 
 
 def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
-    last = rows[-1]
+    last: Row = {**rows[-1], **task.final_gauges()}
     return {
         "kind": work.kind,
         "variant": work.variant,

@@ -1,0 +1,71 @@
+"""A fresh discriminator's verdict: high on what it can tell apart, chance on what it cannot, on unseen pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from dbgan.networks import discriminator
+from dbgan.params import BganParams, JudgeParams, TrainingParams
+from dbgan.train.bgan import train_bgan
+from dbgan.train.gauges import bgan_warnings
+from dbgan.train.judge import Seen, judged
+from dbgan.train.numerics import Numerics
+
+NUMERICS = Numerics("cpu", bf16=False, threads=1)
+PARAMS = JudgeParams(steps=20, lr=2e-3, batches=16)
+
+
+def noise_of(spread_real: float, spread_fake: float, purpose: int) -> Seen:
+    """Grey pictures with noise of these standard deviations."""
+
+    def seen(number: int) -> tuple[Tensor, Tensor]:
+        draw = torch.Generator().manual_seed(1000 * purpose + number)
+        real, fake = torch.randn(2, 4, 3, 32, 32, generator=draw)
+        return 0.5 + spread_real * real, 0.5 + spread_fake * fake
+
+    return seen
+
+
+def verdict(spread_fake: float) -> dict[str, float]:
+    network = discriminator(width=4, crop=32, seed=1)
+    learnt, asked = (noise_of(0.2, spread_fake, purpose) for purpose in (1, 2))
+    with NUMERICS.active():
+        return judged(network, learnt, asked, PARAMS, TrainingParams(crop=32), NUMERICS)
+
+
+def test_what_differs_is_told_apart_and_what_does_not_is_not() -> None:
+    apart, alike = verdict(0.05), verdict(0.2)
+    assert apart["fresh_accuracy"] > 0.95
+    assert apart["fresh_loss"] < 0.3
+    assert alike["fresh_accuracy"] == pytest.approx(0.5, abs=0.18)  # 4 standard deviations of 128 crops
+    assert alike["fresh_loss"] > 1.2
+
+
+def test_bgan_asks_it_at_the_end_about_val_pictures_alone_where_that_is_wanted(
+    bgan_params: BganParams, datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_bgan("plain", bgan_params, datasets, tmp_path / "plain")
+    asking = bgan_params.model_copy(update={"judge": JudgeParams(steps=3, batches=2)})
+    train_bgan("asking", asking, datasets, tmp_path / "asking")
+    plain, asked = (
+        json.loads((tmp_path / name / "summary.json").read_text())["gauges"] for name in ("plain", "asking")
+    )
+    assert {name: value for name, value in asked.items() if name in plain} == plain
+    assert set(asked) - set(plain) == {"fresh_accuracy", "fresh_loss"}
+    assert 0.0 <= asked["fresh_accuracy"] <= 1.0
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("plain", "asking")]
+    assert weights[0] == weights[1], "to judge changes nothing"
+
+
+def test_a_blur_that_is_told_apart_is_warned_of() -> None:
+    fine = {"psnr_to_sharp": 25.0, "z_sensitivity": 0.01, "z_low": 0.001, "z_high": 0.01, "colour_shift": 0.0}
+    fine |= {"laplacian": 0.002, "laplacian_sharp": 0.007, "d_loss": 1.3, "d_accuracy": 0.7}
+    assert bgan_warnings({**fine, "fresh_accuracy": 0.7}) == []
+    (warning,) = bgan_warnings({**fine, "fresh_accuracy": 0.97})
+    assert "a fresh discriminator tells BGAN's blur from real captures" in warning
+    assert "0.97" in warning
