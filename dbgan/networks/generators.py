@@ -125,6 +125,7 @@ class ResidualGenerator(Generator):
         self.trunk = convolution(width, width) if block == "rrdb" else None
         self.tail = nn.ModuleList((convolution(width, width), convolution(width, 3)))
         self.tail_slope = 0.2 if block == "rrdb" else 0.0
+        self.values_per_pixel = 3.0  # the picture's own channels: what comes behind has more
         self.receptive_radius = 1 + blocks * BLOCKS[block].radius + (1 if block == "rrdb" else 0) + 2
 
     def forward(self, image: Tensor, z: Tensor | None = None) -> Tensor:

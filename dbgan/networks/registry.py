@@ -46,6 +46,8 @@ class Generator(nn.Module):
         receptive_radius: px by which an output pixel sees to each side; the halo of tiles.
         stride: px; tiles begin at multiples of it. Above 1 where the network halves its picture.
         whole_pixels: pictures of at most so many px are never cut. Above 0 where tiles cannot equal the whole.
+        values_per_pixel: input values of its smallest convolution per pixel of the picture, where tiles depend on it
+            (`dbgan.networks.tiles`).
     """
 
     kind: Kind
@@ -53,6 +55,7 @@ class Generator(nn.Module):
     receptive_radius: int
     stride: int = 1
     whole_pixels: int = 0
+    values_per_pixel: float | None = None
 
     def check(self, image: Tensor, z: Tensor | None) -> None:
         """Raise `ValueError` unless `image` is NCHW RGB and z is (N, 4) for a bgan, absent for a dbgan."""

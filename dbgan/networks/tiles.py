@@ -7,6 +7,10 @@ Equal means to the last bit on the CPU in float32, in channels-last memory, whic
 oneDNN was found to sum in one order whatever the picture's shape. In contiguous memory it picks
 other algorithms by shape, and tiles differ from the whole by some 1e-7.
 
+Small inputs are the exception: torch gives a float32 convolution of at most `FEW_VALUES` input values to another
+routine, whose sums have other last bits on some CPUs (seen on AMD's, not on Intel's with AMX). `apply` computes small
+windows in copies, so that every convolution takes the one routine; a bare `network(image)` of a small picture does not.
+
 Not every network can be tiled so: NAFNet's attention averages over wide windows. Such a network has `whole_pixels`;
 pictures up to that size are computed in one piece whatever `tile` is, larger ones in tiles, with a warning.
 """
@@ -14,6 +18,7 @@ pictures up to that size are computed in one piece whatever `tile` is, larger on
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable
 
@@ -21,6 +26,11 @@ import torch
 from torch import Tensor, nn
 
 Span = tuple[int, int]
+
+FEW_VALUES = 20_480
+"""Batch x channels x height x width up to which torch may leave a CPU convolution to its own routine (use_mkldnn)."""
+MANY_PICTURES = 16
+"""A batch of so many goes to oneDNN however small its pictures are."""
 
 
 def receptive_radius(network: nn.Module) -> int:
@@ -86,7 +96,7 @@ def apply(
     image = image.contiguous(memory_format=torch.channels_last)
     whole_pixels, stride = getattr(network, "whole_pixels", 0), getattr(network, "stride", 1)
     if (height <= tile and width <= tile) or height * width <= whole_pixels:
-        return network(image, *extra)
+        return _run(network, image, *extra)
     if whole_pixels:
         warnings.warn(
             f"{type(network).__name__} looks further than any tile, and {width}x{height} px are more than the "
@@ -98,7 +108,7 @@ def apply(
         top, bottom = aligned(windows(rows, height, halo), stride)
         left, right = aligned(windows(columns, width, halo), stride)
         window = image[..., top:bottom, left:right].contiguous(memory_format=torch.channels_last)
-        part = network(window, *extra)
+        part = _run(network, window, *extra)
         if tuple(part.shape[-2:]) != (bottom - top, right - left):
             raise ValueError(
                 f"tiles need a shape-preserving network; {bottom - top}x{right - left} px became {part.shape}"
@@ -110,3 +120,24 @@ def apply(
         output[..., rows[0] : rows[1], columns[0] : columns[1]] = part
     assert output is not None
     return output
+
+
+def _run(network: Callable[..., Tensor], window: Tensor, *extra: Tensor) -> Tensor:
+    """network(window, *extra); a small window in copies, so that none of its convolutions is a small one."""
+    copies = _copies(network, window)
+    if copies == 1:
+        return network(window, *extra)
+    batch = window.shape[0]
+    many = window.repeat(copies, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+    repeated = [e.repeat(copies, *[1] * (e.ndim - 1)) if e.ndim and e.shape[0] == batch else e for e in extra]
+    return network(many, *repeated)[:batch]
+
+
+def _copies(network: Callable[..., Tensor], window: Tensor) -> int:
+    """How many copies of `window` make every convolution of `network` large; 1 where it does not matter."""
+    exact = window.device.type == "cpu" and window.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    per_pixel: float | None = getattr(network, "values_per_pixel", None)
+    if not exact or per_pixel is None:
+        return 1
+    values = window.shape[0] * window.shape[-2] * window.shape[-1] * per_pixel
+    return min(math.ceil((FEW_VALUES + 1) / values), -(-MANY_PICTURES // window.shape[0]))

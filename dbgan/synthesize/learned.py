@@ -54,7 +54,7 @@ class BganBlur:
     digest: str = field(default="")
 
     name: ClassVar[str] = "bgan"
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if not self.weights.is_file():
