@@ -111,7 +111,8 @@ class Metric(nn.Module):
 
     def __init__(self, function: Callable[..., Tensor], **options: torch.dtype) -> None:
         super().__init__()
-        self.function, self.options = function, options
+        self.function: Callable[..., Tensor] = function
+        self.options = options
 
     def forward(self, restored: Tensor, reference: Tensor) -> Tensor:
         """Arguments, result and errors of the function."""
@@ -140,14 +141,15 @@ def _ssim_map(x: Tensor, y: Tensor, dtype: torch.dtype, window: Callable[[Tensor
     level = maps[0].mean()
     maps[0].sub_(level)
     torch.mul(maps[:2], maps[:2], out=maps[2:])
-    u, v, var_u, var_v = window(maps)
+    u, v, var_u, var_v = window(maps).unbind()
     var_u.sub_(u.square())
     square_v = v.square_()
     var_v.sub_(square_v)
     square_u = u.add_(level).square_()
     top = (square_u - square_v).mul_(0.5).add_(C1).mul_((var_u - var_v).mul_(0.5).add_(C2))
     bottom = square_u.add_(square_v).mul_(0.5).add_(C1).mul_(var_u.add_(var_v).mul_(0.5).add_(C2))
-    return top.div_(bottom)
+    result: Tensor = top.div_(bottom)
+    return result
 
 
 def _bands(height: int, device: torch.device) -> Iterator[slice]:
