@@ -18,7 +18,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 import cv2
@@ -53,19 +53,21 @@ class Stored:
         data: file bytes, of the asked type. pixels: what `data` decodes to, HWC uint8 RGB, upright.
         kept: True when `data` holds the input's own compressed pixels, False when they were encoded anew.
         warnings: of `layout.WARNINGS`, such as "rotated"; empty for most.
+        exif: the input's EXIF block, for `read_allowed`; never stored. None where it was not looked for.
     """
 
     data: bytes
     pixels: Pixels
     kept: bool
     warnings: tuple[str, ...] = ()
+    exif: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
     """A decoded file: upright pixels and, where its bytes may be kept, those bytes and their extension.
 
-    `profile` is the file's ICC profile, `mode` the Pillow mode of the pixels that it was made for.
+    `profile` is the ICC profile, `mode` the Pillow mode of the pixels that it was made for, `exif` as in `Stored`.
     """
 
     pixels: Pixels
@@ -74,6 +76,7 @@ class _Picture:
     warnings: tuple[str, ...] = ()
     profile: bytes = b""
     mode: str = "RGB"
+    exif: bytes | None = None
 
 
 def sniff(data: bytes) -> str:
@@ -143,7 +146,7 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     """
     picture = _read(data, max_pixels, min_side, icc)
     if picture.extension == ext:
-        return Stored(picture.kept, picture.pixels, True, picture.warnings)
+        return Stored(picture.kept, picture.pixels, True, picture.warnings, picture.exif)
     try:
         encoded = encode(picture.pixels, ext)
     except (ValueError, cv2.error):
@@ -152,8 +155,8 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     if picture.profile:
         encoded = colour.embed(encoded, picture.profile, ext)
     if ext == "png":
-        return Stored(encoded, picture.pixels, False, picture.warnings)
-    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, "lossy"))
+        return Stored(encoded, picture.pixels, False, picture.warnings, picture.exif)
+    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, "lossy"), picture.exif)
 
 
 def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc) -> _Picture:
@@ -202,7 +205,7 @@ def _with_profile(picture: _Picture, icc: Icc) -> _Picture:
         if picture.mode != "CMYK":  # that was converted where its four channels were at hand
             image = Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if grey else pixels)
             pixels = profile.to_srgb(image)
-        return _Picture(pixels, warnings=(*picture.warnings, "colours_converted"))
+        return _Picture(pixels, warnings=(*picture.warnings, "colours_converted"), exif=picture.exif)
     if icc == "srgb" or picture.mode != "RGB":
         return replace(picture, profile=b"")
     stored = colour.storable(picture.profile)
@@ -228,7 +231,8 @@ def _jpeg(data: bytes, check: Check, icc: Icc) -> _Picture:
     if turn != 1:
         pixels, warnings = _turned(pixels, turn), (*warnings, "rotated")
     keep = parsed.components == 3 and parsed.same_colours and turn == 1
-    return _Picture(pixels, parsed.kept if keep else b"", "jpg" if keep else "", warnings, parsed.profile, mode)
+    kept = (parsed.kept, "jpg") if keep else (b"", "")
+    return _Picture(pixels, *kept, warnings, parsed.profile, mode, parsed.exif)
 
 
 def _may_lack_data(parsed: jpeg.Jpeg, pixels: Pixels) -> bool:
@@ -266,7 +270,8 @@ def _png(data: bytes, check: Check, icc: Icc) -> _Picture:
         pixels, warnings = _turned(pixels, turn), (*warnings, "rotated")
     keep = parsed.is_rgb8 and turn == 1
     mode = "L" if parsed.colour in (0, 4) else "RGB"
-    return _Picture(pixels, parsed.kept if keep else b"", "png" if keep else "", warnings, parsed.profile, mode)
+    kept = (parsed.kept, "png") if keep else (b"", "")
+    return _Picture(pixels, *kept, warnings, parsed.profile, mode, parsed.exif)
 
 
 def _heif(data: bytes, check: Check, icc: Icc) -> _Picture:

@@ -28,15 +28,19 @@ _EXPOSURE, _F_NUMBER, _ISO, _ORIGINAL, _DIGITIZED, _FOCAL = 0x829A, 0x829D, 0x88
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
-def read_allowed(data: bytes) -> dict[str, Any]:
+def read_allowed(data: bytes, exif_block: bytes | None = None) -> dict[str, Any]:
     """The allow-listed metadata of an encoded picture of any supported format.
+
+    Args:
+        data: the whole file.
+        exif_block: its EXIF where that is known already, so that the file is not searched a second time.
 
     Returns:
         Exactly the keys of `layout.empty_meta()`: text at most 64 printable characters, `captured_at` ISO 8601 local
         time without zone, `exposure_s` seconds, `focal_mm` millimetres; `device` is make and model as one name.
     """
     meta = empty_meta()
-    exif = _exif(data)
+    exif = _exif(data) if exif_block is None else _load(exif_block)
     inner = _inner(exif)
     meta["make"], meta["model"] = printable(exif.get(_MAKE)), printable(exif.get(_MODEL))
     meta["captured_at"] = _time(inner.get(_ORIGINAL)) or _time(inner.get(_DIGITIZED))

@@ -117,7 +117,7 @@ class IngestBuilder:
                 stored[which] = self._store(data)
             except ImageError as error:
                 return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence)
-            meta = meta or read_allowed(data)
+            meta = meta or read_allowed(data, stored[which].exif)
             warnings += [f"{which}:{text}" for text in (*_wrong_extension(path, data), *stored[which].warnings)]
         sizes = {which: picture.pixels.shape for which, picture in stored.items()}
         if len(set(sizes.values())) > 1:

@@ -59,15 +59,18 @@ def measure(pixels: NDArray[np.uint8], data: bytes = b"") -> dict[str, float | N
         pixels: HWC uint8 RGB of any size.
         data: the file as it came, for `jpeg_quality`.
     """
-    grey = luma(pixels)
-    smooth = sharpness.smoothed(grey)
+    return _measured(luma(pixels), data)
+
+
+def _measured(grey: NDArray[np.uint8], data: bytes) -> dict[str, float | None]:
+    smooth, response = sharpness.smoothed(grey), noise.response(grey)
     length, direction, score = motion.motion(grey)
     return {
         "laplacian": sharpness.laplacian(grey),
         "tenengrad": sharpness.tenengrad(grey),
-        "noise_sigma": noise.noise_sigma(grey),
+        "noise_sigma": noise.noise_sigma(response),
         **exposure.exposure(grey),
-        "sharpness": sharpness.sharpness(grey, smooth),
+        "sharpness": sharpness.sharpness(grey, smooth, noise.noise_floor(response)),
         "edge_extent_px": sharpness.edge_extent(smooth),
         "motion_px": length,
         "motion_deg": direction,
@@ -79,8 +82,9 @@ def measure(pixels: NDArray[np.uint8], data: bytes = b"") -> dict[str, float | N
 
 def columns(field: str, pixels: NDArray[np.uint8], data: bytes = b"") -> dict[str, float | bytes | None]:
     """The manifest's columns of one image field: `FIELD_MEASURE` and the perceptual hash; arguments as `measure`."""
-    measured: dict[str, float | bytes | None] = {f"{field}_{name}": v for name, v in measure(pixels, data).items()}
-    return measured | {f"{field}_{PERCEPTUAL_HASH}": hashes.perceptual_hash(luma(pixels))}
+    grey = luma(pixels)
+    measured: dict[str, float | bytes | None] = {f"{field}_{name}": v for name, v in _measured(grey, data).items()}
+    return measured | {f"{field}_{PERCEPTUAL_HASH}": hashes.perceptual_hash(grey)}
 
 
 def pair_psnr(blur: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> float:

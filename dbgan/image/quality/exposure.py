@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 CLIPPED_LOW, CLIPPED_HIGH = 2, 253
-_BAND = 32
+_BAND_PIXELS = 1 << 24
+"""OpenCV counts in float32, which is exact up to here."""
 
 
 def exposure(luma: NDArray[np.uint8]) -> dict[str, float]:
@@ -19,10 +21,11 @@ def exposure(luma: NDArray[np.uint8]) -> dict[str, float]:
         clipped_low, clipped_high: share of pixels with luma <= 2/255, >= 253/255.
     """
     count = luma.size
-    # in bands: bincount makes each pixel a 64-bit number
     histogram = np.zeros(256, np.int64)
-    for top in range(0, len(luma), _BAND):
-        histogram += np.bincount(luma[top : top + _BAND].ravel(), minlength=256)
+    rows = max(1, _BAND_PIXELS // luma.shape[1])
+    for top in range(0, len(luma), rows):
+        counted = cv2.calcHist([luma[top : top + rows]], [0], None, [256], [0, 256])
+        histogram += counted.ravel().astype(np.int64)
     levels = np.arange(256)
     total, squares = int(histogram @ levels), int(histogram @ levels**2)
     return {

@@ -56,8 +56,7 @@ def motion(luma: NDArray[np.uint8]) -> Motion:
     lowest = cv2.erode(cepstrum, np.ones((5, 5), np.uint8))
     flat = cepstrum.ravel()
     depth = np.zeros_like(flat)
-    for ring in rings.lags:
-        depth[ring] = np.median(flat[ring]) - flat[ring]
+    depth[rings.all] = rings.medians(flat) - flat[rings.all]
     spread = 1.4826 * float(np.median(np.abs(depth[rings.all])))
     if spread < 1e-9:
         return NONE
@@ -73,17 +72,27 @@ def motion(luma: NDArray[np.uint8]) -> Motion:
 
 def _cepstrum(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The lower half of the smoothed mean cepstrum, with `_Rings`' margins: rows -2.., columns -LONGEST-2..+2."""
-    window = np.hanning(TILE + 1)[:TILE]
-    window = window[:, None] * window
+    window = _window()
     total = np.zeros((TILE, TILE // 2 + 1))
     tiles = _tiles(luma)
+    centred = np.empty((TILE, TILE))
     for tile in tiles:
-        spectrum = np.fft.rfft2((tile - tile.mean(dtype=np.float64)) * window)
-        total += np.log(spectrum.real**2 + spectrum.imag**2 + FLOOR * TILE**2)
-    centred = np.fft.fftshift(np.fft.irfft2(total / len(tiles), s=(TILE, TILE)))
-    smooth = cv2.GaussianBlur(centred, (0, 0), 1.0)
+        np.subtract(tile, cv2.mean(tile)[0], out=centred)  # TILE is a power of two: the mean is exact
+        spectrum = np.fft.rfft2(np.multiply(centred, window, out=centred))
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        power += FLOOR * TILE**2
+        total += np.log(power, out=power)
+    cepstrum = np.fft.fftshift(np.fft.irfft2(total / len(tiles), s=(TILE, TILE)))
+    smooth = cv2.GaussianBlur(cepstrum, (0, 0), 1.0)
     middle, reach = TILE // 2, LONGEST + 3
     return np.ascontiguousarray(smooth[middle - 2 : middle + reach, middle - reach + 1 : middle + reach])
+
+
+@functools.cache
+def _window() -> NDArray[np.float64]:
+    window = np.hanning(TILE + 1)[:TILE]
+    return window[:, None] * window
 
 
 def _tiles(luma: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -100,8 +109,17 @@ class _Rings(NamedTuple):
     y: NDArray[np.int64]
     x: NDArray[np.int64]
     allowed: NDArray[np.bool_]
-    lags: list[NDArray[np.int64]]
     all: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def medians(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of `values` in a place's ring the median, for every place of `all`."""
+        table = np.full((self.counts.size, self.counts.max()), np.inf)
+        table[np.arange(table.shape[1]) < self.counts[:, None]] = values[self.all]
+        table.sort(axis=1)
+        ring = np.arange(self.counts.size)
+        middle = (table[ring, (self.counts - 1) // 2] + table[ring, self.counts // 2]) / 2
+        return np.repeat(middle, self.counts)
 
     def at(self, y: int, x: int) -> int:
         """The flat place of a lag or, in the other half plane, of its opposite: a cepstrum is symmetric."""
@@ -112,11 +130,11 @@ class _Rings(NamedTuple):
 
 @functools.cache
 def _rings() -> _Rings:
-    """Lags of `_cepstrum`'s half plane, flat, and those of each ring of 1 px."""
+    """Lags of `_cepstrum`'s half plane, flat; places ring by ring of 1 px, and how many each ring has."""
     y, x = (part.ravel() for part in np.mgrid[-2 : LONGEST + 3, -LONGEST - 2 : LONGEST + 3])
     square = y * y + x * x
     half = (y > 0) | ((y == 0) & (x > 0))
     allowed = half & (square >= SHORTEST**2) & (square <= LONGEST**2)
     ring = np.sqrt(square).astype(np.int64)
     lags = [np.flatnonzero(half & (ring == radius)) for radius in range(SHORTEST - 1, LONGEST + 1)]
-    return _Rings(y, x, allowed, lags, np.concatenate(lags))
+    return _Rings(y, x, allowed, np.concatenate(lags), np.array([len(places) for places in lags]))

@@ -14,25 +14,23 @@ _QUIET = 10
 """One in so many blocks, the quietest, counts as free of texture."""
 
 
-def noise_sigma(luma: NDArray[np.uint8]) -> float:
-    """Immerkaer's sigma of HW uint8 luma, in [0, 1]: texture counts as noise.
+def noise_sigma(response: NDArray[np.int16] | None) -> float:
+    """Immerkaer's sigma of the picture of a `response`, in [0, 1]: texture counts as noise.
 
     sqrt(pi/2) / (6 (W-2) (H-2)) times the sum of |image * mask|, over the inner pixels ("Fast noise variance
     estimation", 1996). Integers, exact on every CPU.
     """
-    response = _response(luma)
     if response is None:
         return 0.0
     absolute = round(cv2.norm(response, cv2.NORM_L1))
     return math.sqrt(math.pi / 2) * absolute / (6 * int(response.size)) / 255
 
 
-def noise_floor(luma: NDArray[np.uint8]) -> float:
+def noise_floor(response: NDArray[np.int16] | None) -> float:
     """The same sigma in grey levels (0 to 255), of the quietest tenth of 16x16 blocks: texture counts little.
 
     0.0 for a picture without a whole block. Sums of integers, exact on every CPU.
     """
-    response = _response(luma)
     if response is None or min(response.shape) < _BLOCK:
         return 0.0
     rows, columns = (side // _BLOCK for side in response.shape)
@@ -42,7 +40,8 @@ def noise_floor(luma: NDArray[np.uint8]) -> float:
     return math.sqrt(math.pi / 2) * float(means[means.size // _QUIET]) / 6
 
 
-def _response(luma: NDArray[np.uint8]) -> NDArray[np.int16] | None:
+def response(luma: NDArray[np.uint8]) -> NDArray[np.int16] | None:
+    """HW uint8 luma behind Immerkaer's mask, of the inner pixels; None for a picture without such."""
     if min(luma.shape) < 3:
         return None
     return np.asarray(cv2.filter2D(luma, cv2.CV_16S, _KERNEL)[1:-1, 1:-1], dtype=np.int16)

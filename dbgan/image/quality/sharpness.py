@@ -10,16 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.image.quality.noise import noise_floor
-
 _BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32)
 _SCALE = 256
 """Sum of the 5x5 binomial: smoothed luma is kept 256 times too large, in whole numbers."""
 _NOISE_GAIN = 5488 / 65536
 """Power of the Laplacian of the binomial, for white noise of variance 1 (the sum of its squared coefficients)."""
 
-_BAND = 32
-"""Rows worked on at a time."""
+_BAND_PIXELS = 1 << 18
+"""Pixels whose squares are added at a time: their sum stays far below 2^53, so that rounding it makes it exact."""
 
 EDGE_RISE = 0.04
 """Edges that rise by less, of [0, 1], are noise or texture."""
@@ -45,20 +43,20 @@ def tenengrad(luma: NDArray[np.uint8]) -> float:
     return energy / luma.size / 255**2
 
 
-def sharpness(luma: NDArray[np.uint8], smooth: NDArray[np.float32]) -> float:
+def sharpness(luma: NDArray[np.uint8], smooth: NDArray[np.float32], floor: float) -> float:
     """Laplacian power of HW uint8 luma without that of noise, over the variance of luma: free of contrast, 0 or more.
 
-    (mean((Laplacian of B * luma)^2) - g s^2) / (var(luma) - s^2), B the 5x5 binomial, s `noise_floor`, g the gain of
-    white noise. 0.0 for a flat picture. `smooth` is `smoothed(luma)`.
+    (mean((Laplacian of B * luma)^2) - g s^2) / (var(luma) - s^2), B the 5x5 binomial, s the noise, g the gain of
+    white noise. 0.0 for a flat picture. `smooth` is `smoothed(luma)`, `floor` is `noise.noise_floor`, grey levels.
     """
     curvature = cv2.Laplacian(smooth, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
-    # Whole numbers: their squares add up exactly below 2^53, in any order. In bands that stay in the CPU's cache, and
-    # not by a dot product, for which BLAS would start threads of its own beside those of ingest.
-    bands = (curvature[top : top + _BAND].astype(np.float64) for top in range(0, len(curvature), _BAND))
-    power = sum((float(np.square(band, out=band).sum()) for band in bands), 0.0) / luma.size / _SCALE**2
+    # Whole numbers: sums of their squares are exact in any order. Not by a dot product, for which BLAS would start
+    # threads of its own beside those of ingest.
+    rows = max(1, _BAND_PIXELS // curvature.shape[1])
+    power = sum(_energy(curvature[top : top + rows]) for top in range(0, len(curvature), rows)) / luma.size / _SCALE**2
     total, squares = int(cv2.sumElems(luma)[0]), round(cv2.norm(luma, cv2.NORM_L2SQR))
     variance = (luma.size * squares - total * total) / luma.size**2
-    noise = noise_floor(luma) ** 2
+    noise = floor**2
     signal = variance - noise
     return max(0.0, power - _NOISE_GAIN * noise) / signal if signal > 1e-3 else 0.0
 
@@ -73,26 +71,32 @@ def edge_extent(smooth: NDArray[np.float32]) -> float | None:
     sets the floor, about 2.7 px.
     """
     height, width = smooth.shape
-    rows, columns = smooth[:: max(1, height // ROWS)], smooth[:, :: max(1, width // COLUMNS)].T
-    extents = [extent for extent in map(_extent, (rows, np.ascontiguousarray(columns))) if extent is not None]
+    rows = np.ascontiguousarray(smooth[:: max(1, height // ROWS)])
+    columns = cv2.transpose(np.ascontiguousarray(smooth[:, :: max(1, width // COLUMNS)]))
+    extents = [extent for extent in map(_extent, (rows, columns)) if extent is not None]
     return max(extents, default=None)
 
 
 def _extent(lines: NDArray[np.float32]) -> float | None:
     """Median of rise over steepest step of the strong monotone runs of all lines."""
-    if lines.shape[1] < 2:
+    width = lines.shape[1] - 1
+    if width < 1:
         return None
     steps = np.diff(lines, axis=1)
     signs = np.sign(steps)
     begins = np.ones(steps.shape, dtype=bool)
     begins[:, 1:] = signs[:, 1:] != signs[:, :-1]
     starts, flat = np.flatnonzero(begins), steps.ravel()
-    rise = np.abs(np.add.reduceat(flat, starts))
+    # A run of steps from `start` to before `end` leads from one value to another: whole numbers, so no sum is needed.
+    ends = np.append(starts[1:], flat.size)
+    values, lasts = lines.ravel(), ends - 1
+    rise = np.abs(values[lasts + lasts // width + 1] - values[starts + starts // width])
     strongest = float(np.partition(rise, int(0.99 * (rise.size - 1)))[int(0.99 * (rise.size - 1))])
     strong = rise > max(EDGE_RISE * 255 * _SCALE, EDGE_SHARE * strongest)
     if int(strong.sum()) < MIN_EDGES:
         return None
-    steepest = np.maximum.reduceat(np.abs(flat), starts)[strong]
+    bounds = np.column_stack((starts[strong], ends[strong])).ravel()
+    steepest = np.maximum.reduceat(np.abs(flat), bounds[bounds < flat.size])[::2]
     return float(np.median(rise[strong].astype(np.float64) / steepest))
 
 
@@ -102,5 +106,5 @@ def smoothed(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(result, dtype=np.float32)
 
 
-def _energy(values: NDArray[np.int16]) -> float:
+def _energy(values: NDArray[np.int16] | NDArray[np.float32]) -> float:
     return float(round(cv2.norm(values, cv2.NORM_L2SQR)))  # a whole number, which OpenCV may miss by an ulp

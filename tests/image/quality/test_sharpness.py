@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 from dbgan.blur.kernels import linear_kernel
 from dbgan.image.codec import decode
 from dbgan.image.quality import luma
-from dbgan.image.quality.noise import noise_floor
+from dbgan.image.quality.noise import noise_floor, response
 from dbgan.image.quality.sharpness import edge_extent, sharpness, smoothed
 
 RNG = np.random.default_rng(11)
@@ -33,7 +33,7 @@ def noisy(picture: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
 
 
 def sharpness_of(y: NDArray[np.uint8]) -> float:
-    return sharpness(y, smoothed(y))
+    return sharpness(y, smoothed(y), noise_floor(response(y)))
 
 
 def test_sharpness_follows_its_definition() -> None:
@@ -43,7 +43,7 @@ def test_sharpness_follows_its_definition() -> None:
         ndimage.correlate1d(y.astype(float), binomial, 0, mode="mirror"), binomial, 1, mode="mirror"
     )
     kernel = ndimage.laplace(np.pad(np.outer(binomial, binomial), 3))
-    noise = noise_floor(y) ** 2
+    noise = noise_floor(response(y)) ** 2
     power = np.mean(ndimage.laplace(smooth, mode="mirror") ** 2)
     expected = (power - (kernel**2).sum() * noise) / (y.astype(float).var() - noise)
     assert sharpness_of(y) == pytest.approx(expected, rel=1e-9)
@@ -80,8 +80,8 @@ def test_a_flat_picture_has_no_edges() -> None:
 def test_a_texture_is_hardly_noise_to_the_floor() -> None:
     flat = np.full((160, 160), 120, np.uint8)
     flat[:, :80] = RNG.integers(0, 256, (160, 80))
-    assert noise_floor(noisy(flat, 4)) == pytest.approx(4, rel=0.25)
-    assert noise_floor(flat) == 0.0
+    assert noise_floor(response(noisy(flat, 4))) == pytest.approx(4, rel=0.25)
+    assert noise_floor(response(flat)) == 0.0
 
 
 @pytest.mark.parametrize("sigma", [0.0, 3.0])
