@@ -21,13 +21,11 @@ from dbgan.blur.kernels import (
     shake_path,
 )
 from dbgan.blur.model import Expose, Record
-from dbgan.blur.response import Response, check_image, check_response, from_linear, linear_table, to_uint8
+from dbgan.blur.response import Response, check_response, light_of, stored_levels
 from dbgan.blur.varying import convolve_varying, node_positions
 from dbgan.seeds import generator
 
 KINDS = ("shake", "linear", "disk", "gaussian")
-BAND = 64
-"""Rows that are stored at a time; no byte depends on it."""
 Range = tuple[float, float]
 
 
@@ -65,7 +63,7 @@ class KernelBlur:
     response: Response = "srgb"
 
     name: ClassVar[str] = "kernel"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(KINDS))
@@ -121,17 +119,18 @@ class KernelBlur:
 
     def light(
         self, frames: Sequence[NDArray[np.uint8]], parameters: dict[str, Any], expose: Expose
-    ) -> NDArray[np.float64]:
+    ) -> NDArray[np.float32]:
         """The convolved light of one picture, without N; see `dbgan.blur.model.LightBlur`."""
         (sharp,) = frames
-        return blurred_light(expose(sharp), parameters)
+        return blurred_light(expose(sharp).astype(np.float32), parameters)
 
 
-def blurred_light(light: NDArray[np.float64], parameters: dict[str, Any]) -> NDArray[np.float64]:
-    """K * S of Eq. 3, HWC float64, by the kernels that `parameters` describe for a picture of this size."""
+def blurred_light(light: NDArray[np.float32], parameters: dict[str, Any]) -> NDArray[np.float32]:
+    """K * S of Eq. 3, HWC float32, by the kernels that `parameters` describe for a picture of this size."""
     height, width = light.shape[:2]
     nodes = node_positions(int(parameters["grid"]), height, width)
-    return convolve_varying(light, [[kernel_of(parameters, (x, y)) for x, y in row] for row in nodes])
+    motion = _motion(parameters)
+    return convolve_varying(light, [[_kernel(parameters, motion, (x, y)) for x, y in row] for row in nodes])
 
 
 def kernel_of(parameters: dict[str, Any], place: tuple[float, float] = (0.0, 0.0)) -> Kernel:
@@ -144,13 +143,24 @@ def kernel_of(parameters: dict[str, Any], place: tuple[float, float] = (0.0, 0.0
     Raises:
         ValueError: an unknown kind.
     """
+    return _kernel(parameters, _motion(parameters), place)
+
+
+def _motion(parameters: dict[str, Any]) -> tuple[Path2D, NDArray[np.float64]] | None:
+    """The path of the picture's centre and the turning of its corners, both px; None for kinds that do not move."""
+    if parameters["kind"] not in ("shake", "linear"):
+        return None
+    return _path(parameters), _turning(parameters) if "roll" in parameters else np.zeros(PATH_POINTS)
+
+
+def _kernel(
+    parameters: dict[str, Any], motion: tuple[Path2D, NDArray[np.float64]] | None, place: tuple[float, float]
+) -> Kernel:
     kind = parameters["kind"]
-    if kind in ("shake", "linear"):
-        path = _path(parameters)
-        if "roll" in parameters:
-            # A turn by a small angle moves a place across its radius, further the further out it is.
-            path = path + _turning(parameters)[:, None] * np.array([[-place[1], place[0]]])
-        return path_kernel(path)
+    if motion is not None:
+        path, turning = motion
+        # A turn by a small angle moves a place across its radius, further the further out it is.
+        return path_kernel(path + turning[:, None] * np.array([[-place[1], place[0]]]))
     slope = float(parameters.get("tilt", 0.0))
     angle = float(parameters.get("tilt_angle", 0.0))
     factor = 1.0 + slope * (place[0] * math.cos(angle) + place[1] * math.sin(angle))
@@ -182,6 +192,9 @@ def _turning(parameters: dict[str, Any]) -> NDArray[np.float64]:
 def blur_again(sharp: NDArray[np.uint8], parameters: dict[str, Any]) -> NDArray[np.uint8]:
     """Make a `KernelBlur` image from its sharp one and `Record.parameters` (also after a trip through JSON).
 
+    Computed in float32: before rounding within 0.02 of 255 of the same in float64, so that after it a level is another
+    by one where the exact value lies that close to a half.
+
     Args:
         sharp: HWC uint8 RGB.
         parameters: of the record.
@@ -189,15 +202,10 @@ def blur_again(sharp: NDArray[np.uint8], parameters: dict[str, Any]) -> NDArray[
     Returns:
         HWC uint8 RGB, same size.
     """
-    check_image(sharp, "sharp")
     response: Response = parameters["response"]
-    light = blurred_light(linear_table(response)[sharp], parameters)
-    sigma, rng = float(parameters["noise_sigma"]), generator(int(parameters["noise_seed"]), "noise")
-    blurry = np.empty_like(sharp)
-    for top in range(0, len(light), BAND):  # large pictures in bands: each step makes copies of float64
-        stored = from_linear(light[top : top + BAND], response)
-        blurry[top : top + BAND] = to_uint8(stored + rng.normal(0.0, sigma, stored.shape) if sigma > 0 else stored)
-    return blurry
+    light = blurred_light(light_of(sharp, response), parameters)
+    rng = generator(int(parameters["noise_seed"]), "noise")
+    return stored_levels(light, response, float(parameters["noise_sigma"]), rng)
 
 
 def _uniform(rng: np.random.Generator, ends: Range) -> float:

@@ -6,7 +6,9 @@ image stays aligned with its sharp one. Lengths, radii and sigmas are in pixels.
 
 from __future__ import annotations
 
+import itertools
 import math
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -15,12 +17,21 @@ from numpy.typing import NDArray
 from dbgan.blur.response import Response, check_image, from_linear, linear_table, to_uint8
 
 Kernel = NDArray[np.float64]
+Light = TypeVar("Light", NDArray[np.float32], NDArray[np.float64])
 Path2D = NDArray[np.float64]
 """(N, 2) positions x (right), y (down) in px, equally spaced in time."""
 
 PATH_POINTS = 512
 OVERSAMPLING = 9
 """Sub-pixels per side for disks: their edge pixels are covered in part."""
+
+DIRECT = 130
+"""Values of a kernel from which on OpenCV convolves float32 by Fourier transform."""
+FEW = 150
+"""Values above 0 up to which pieces of a kernel, summed directly, are faster than that."""
+_PIECE = 11
+_BAND = 48
+"""Rows that are blurred by all pieces before the next, so that they stay in the CPU's cache."""
 
 
 def shake_path(
@@ -130,10 +141,72 @@ def check_kernel(kernel: Kernel) -> None:
         )
 
 
-def convolve(light: NDArray[np.float64], kernel: Kernel) -> NDArray[np.float64]:
-    """K * S of Eq. 3 on HWC float64, borders mirrored about the edge pixel; a true convolution, so K is flipped."""
+def convolve(light: Light, kernel: Kernel) -> Light:
+    """K * S of Eq. 3, borders mirrored about the edge pixel; a true convolution, so K is flipped.
+
+    In float32 it takes a half to a tenth of the time, and is within 2e-6 of float64 for light in [0, 1].
+
+    Args:
+        light: HWC, float32 or float64, which decides the precision.
+        kernel: as `check_kernel` wants it.
+
+    Returns:
+        HWC of the same type.
+    """
     flipped = np.ascontiguousarray(kernel[::-1, ::-1])
-    return np.asarray(cv2.filter2D(light, cv2.CV_64F, flipped, borderType=cv2.BORDER_REFLECT_101))
+    blurred: Any
+    if light.dtype == np.float64:
+        blurred = cv2.filter2D(light, -1, flipped, borderType=cv2.BORDER_REFLECT_101)
+    else:
+        blurred = _convolve_fast(light.astype(np.float32, copy=False), _trimmed(flipped))
+    return cast(Light, blurred)
+
+
+def _convolve_fast(light: NDArray[np.float32], flipped: Kernel) -> NDArray[np.float32]:
+    """By rows and columns where the kernel is a product, by pieces where few of its values are above 0, else whole.
+
+    OpenCV sums directly below `DIRECT` values and by Fourier transform above. Directly it skips zeros, and most of a
+    path's kernel are: so such a kernel is cut into pieces, whose results add up.
+    """
+    down, along = flipped.sum(axis=1), flipped.sum(axis=0)
+    # A kernel that sums to 1 and is a product is that of its marginal sums: Gaussians, and upright motion.
+    if min(flipped.shape) > 1 and np.abs(np.outer(down, along) - flipped).max() < 1e-15:
+        done = cv2.sepFilter2D(light, cv2.CV_32F, along, down, borderType=cv2.BORDER_REFLECT_101)
+        return np.asarray(done, np.float32)
+    if flipped.size < DIRECT or np.count_nonzero(flipped) > FEW:
+        return np.asarray(cv2.filter2D(light, cv2.CV_32F, flipped, borderType=cv2.BORDER_REFLECT_101), np.float32)
+    height, width = light.shape[:2]
+    tall, wide = flipped.shape[0] // 2, flipped.shape[1] // 2
+    padded = cv2.copyMakeBorder(light, tall, tall, wide, wide, cv2.BORDER_REFLECT_101)
+    blurred = np.zeros_like(light)
+    for top in range(0, height, _BAND):
+        rows = blurred[top : top + _BAND]
+        for down_by, along_by, piece in _pieces(flipped):
+            # An anchor in the corner: the border mode touches only what is cut off.
+            from_row, from_column = top + down_by, along_by
+            part = padded[
+                from_row : from_row + len(rows) + piece.shape[0] - 1,
+                from_column : from_column + width + piece.shape[1] - 1,
+            ]
+            rows += cv2.filter2D(part, cv2.CV_32F, piece, anchor=(0, 0))[: len(rows), :width]
+    return blurred
+
+
+def _pieces(kernel: Kernel) -> list[tuple[int, int, Kernel]]:
+    """(row, column, piece) of the parts of a kernel of at most `_PIECE` by `_PIECE` that are not all 0."""
+    places = itertools.product(*(range(0, side, _PIECE) for side in kernel.shape))
+    found = ((row, column, kernel[row : row + _PIECE, column : column + _PIECE]) for row, column in places)
+    return [(row, column, np.ascontiguousarray(piece)) for row, column, piece in found if piece.any()]
+
+
+def _trimmed(kernel: Kernel) -> Kernel:
+    """The kernel without empty rows and columns at its border, as many on one side as on the other."""
+    margins = []
+    for axis in (1, 0):
+        used = np.flatnonzero(kernel.any(axis=axis))
+        margins.append(min(int(used[0]), kernel.shape[1 - axis] - 1 - int(used[-1])))
+    top, left = margins
+    return np.ascontiguousarray(kernel[top : kernel.shape[0] - top, left : kernel.shape[1] - left])
 
 
 def apply_kernel(image: NDArray[np.uint8], kernel: Kernel, *, response: Response = "stored") -> NDArray[np.uint8]:

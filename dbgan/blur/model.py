@@ -89,8 +89,8 @@ class LightBlur(Protocol):
 
     def light(
         self, frames: Sequence[NDArray[np.uint8]], parameters: dict[str, Any], expose: Expose
-    ) -> NDArray[np.float64]:
-        """Blurred light, HWC float64, without noise of its own.
+    ) -> NDArray[np.float32] | NDArray[np.float64]:
+        """Blurred light, HWC float32 or float64, without noise of its own.
 
         Args:
             frames: the sharp picture alone, or the window of a `WindowBlur`.

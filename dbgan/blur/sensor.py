@@ -92,11 +92,13 @@ def clipped(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(darkest >= SATURATED)
 
 
-def sense(light: NDArray[np.float64], sensor: Sensor, rng: np.random.Generator) -> NDArray[np.uint8]:
+def sense(
+    light: NDArray[np.float32] | NDArray[np.float64], sensor: Sensor, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """From light to the stored picture: the second half of `camera`.
 
     Args:
-        light: HWC float64, at least 0; 1 is the full well after white balance.
+        light: HWC float32 or float64, at least 0; 1 is the full well after white balance.
         sensor: the camera's constants.
         rng: all randomness.
     """

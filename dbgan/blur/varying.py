@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.blur.kernels import Kernel, check_kernel, convolve
+from dbgan.blur.kernels import Kernel, Light, check_kernel, convolve
 
 KernelGrid = Sequence[Sequence[Kernel]]
 """Rows of kernels, from the upper left node; every row has as many."""
@@ -31,15 +31,15 @@ def node_positions(side: int, height: int, width: int) -> NDArray[np.float64]:
     return np.asarray(np.stack([x, y], axis=2) / max(np.hypot(width - 1, height - 1), 1.0))
 
 
-def convolve_varying(light: NDArray[np.float64], kernels: KernelGrid) -> NDArray[np.float64]:
+def convolve_varying(light: Light, kernels: KernelGrid) -> Light:
     """Convolve with the kernel that a grid gives each pixel; borders mirrored about the edge pixel, as in `convolve`.
 
     Args:
-        light: HWC float64.
+        light: HWC, float32 or float64, which decides the precision.
         kernels: at least one; a grid of one is `convolve`.
 
     Returns:
-        HWC float64, same shape.
+        HWC of the same shape and type.
 
     Raises:
         ValueError: no kernel, rows of different lengths, or a kernel that is none.
@@ -63,8 +63,8 @@ def convolve_varying(light: NDArray[np.float64], kernels: KernelGrid) -> NDArray
 
 
 def _add_node(
-    blurred: NDArray[np.float64],
-    padded: NDArray[np.float64],
+    blurred: Light,
+    padded: Light,
     margin: int,
     kernel: Kernel,
     down: NDArray[np.float64],
@@ -79,7 +79,7 @@ def _add_node(
     ]
     # The border mode touches only what is cut off.
     filtered = convolve(part, kernel)[tall : part.shape[0] - tall, wide : part.shape[1] - wide]
-    blurred[rows, columns] += (down[rows, None] * along[None, columns])[..., None] * filtered
+    blurred[rows, columns] += (down[rows, None] * along[None, columns]).astype(filtered.dtype)[..., None] * filtered
 
 
 def _hats(length: int, nodes: int) -> NDArray[np.float64]:

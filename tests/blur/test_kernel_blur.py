@@ -10,8 +10,10 @@ import pickle
 import numpy as np
 import pytest
 
-from dbgan.blur import Blur, KernelBlur, Record, apply_kernel
+from dbgan.blur import Blur, KernelBlur, Record
 from dbgan.blur.kernel_blur import KINDS, blur_again, kernel_of
+from dbgan.blur.kernels import convolve
+from dbgan.blur.response import Response, from_linear, linear_table
 from dbgan.blur.varying import node_positions
 from dbgan.params.blur import KernelParams
 
@@ -52,10 +54,17 @@ def test_seed_key_and_variant_each_change_the_blur_and_nothing_else_does() -> No
     assert all(not np.array_equal(base, other) for other in others)
 
 
-def test_without_noise_the_blur_is_the_kernel_alone() -> None:
-    blurry, record = only("linear", noise=(0.0, 0.0))(picture(), seed=1, key="a/b", variant=0)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("response", ["srgb", "gamma", "stored"])
+def test_without_noise_the_blur_is_the_kernel_alone_to_a_fiftieth_of_a_level(kind: str, response: Response) -> None:
+    """Against float64 and the curve itself; the picture has black, white and a step between them."""
+    sharp = np.concatenate([picture(), np.zeros((9, 64, 3), np.uint8), np.full((9, 64, 3), 255, np.uint8)])
 
-    assert np.array_equal(blurry, apply_kernel(picture(), kernel_of(record.parameters), response="srgb"))
+    blurry, record = only(kind, noise=(0.0, 0.0), response=response)(sharp, seed=1, key="a/b", variant=0)
+
+    light = convolve(linear_table(response)[sharp], kernel_of(record.parameters))
+    assert light.dtype == np.float64
+    assert np.abs(blurry - 255 * from_linear(light, response)).max() <= 0.5 + 0.02
 
 
 def test_noise_of_eq_3_has_the_recorded_deviation() -> None:
@@ -104,20 +113,21 @@ def test_wrong_settings_are_refused_at_once(wrong: dict[str, object], message: s
 
 
 def test_bytes_are_those_of_this_revision() -> None:
-    """A changed digest means that KernelBlur.revision must be raised. Kernels of exact pixels, so any CPU agrees."""
+    """A changed digest means that KernelBlur.revision must be raised. A disk within a pixel: any CPU agrees."""
     parameters = {
         "kind": "disk",
-        "radius": 1.5,
+        "radius": 0.4,
         "noise_sigma": 0.02,
         "noise_seed": 11,
-        "response": "stored",
+        "response": "srgb",
         "grid": 1,
     }
 
+    assert np.array_equal(kernel_of(parameters), [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
     digest = hashlib.sha256(blur_again(picture(), parameters).tobytes()).hexdigest()
 
-    assert KernelBlur.revision == 2
-    assert digest == "18a9630afaaf053e647fe42782e93b89f3886680b7b007ae5a84a832eebda6a3"
+    assert KernelBlur.revision == 3
+    assert digest == "55d9c4a1ea5b5daa105883e5728d7b8b23f09ce1ea4453266c36f3484f65418c"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -173,6 +183,6 @@ def test_the_defaults_of_params_are_those_of_the_model() -> None:
 def test_no_byte_depends_on_the_bands_it_is_stored_in(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, record = only("disk", noise=(0.01, 0.01))(picture(), seed=1, key="a/b", variant=0)
 
-    monkeypatch.setattr("dbgan.blur.kernel_blur.BAND", 7)
+    monkeypatch.setattr("dbgan.blur.response.BAND", 7)
 
     assert np.array_equal(whole, blur_again(picture(), record.parameters))

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import convolve as scipy_convolve
 
 from dbgan.blur import apply_kernel
-from dbgan.blur.kernels import disk_kernel, gaussian_kernel, linear_kernel, path_kernel, shake_path
+from dbgan.blur.kernels import convolve, disk_kernel, gaussian_kernel, linear_kernel, path_kernel, shake_path
 from dbgan.seeds import generator
 
 KERNELS = {
@@ -46,6 +46,21 @@ def test_application_is_scipys_convolution(kind: str) -> None:
     difference = np.abs(apply_kernel(image, kernel, response="stored") - np.clip(expected, 0, 255))
 
     assert difference.max() <= 0.5 + 1e-6  # rounding, nothing else
+
+
+@pytest.mark.parametrize(
+    "kernel", [*KERNELS.values(), path_kernel(shake_path(generator(4, "test"), 40.0)), disk_kernel(9.0)]
+)
+def test_float32_is_float64_to_two_millionths(kernel: np.ndarray) -> None:
+    """By rows and columns, by pieces, whole, and where the kernel is larger than the picture."""
+    for height, width in ((100, 70), (9, 130), (1, 1)):
+        light = np.random.default_rng(2).random((height, width, 3))
+        exact = np.stack([scipy_convolve(light[..., c], kernel, mode="mirror") for c in range(3)], axis=2)
+
+        fast = convolve(light.astype(np.float32), kernel)
+
+        assert fast.dtype == np.float32
+        assert np.abs(fast - exact).max() < 2e-6
 
 
 def test_the_kernel_is_flipped_as_in_a_convolution() -> None:
