@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,6 +88,7 @@ class EncodedSample:
         columns: further manifest columns of this row: pixel digests, quality measures, width, height, ...
         kept: image fields whose bytes hold the source's own compressed pixels; the others were encoded.
         warnings: `FIELD:WARNING` of what is known to be odd, WARNING of `WARNINGS`.
+        sha256: field -> digest of its bytes, where whoever made the sample knows it: they are not hashed again.
     """
 
     key: str
@@ -95,6 +97,7 @@ class EncodedSample:
     columns: dict[str, Any]
     kept: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    sha256: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for text in self.warnings:

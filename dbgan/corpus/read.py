@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dbgan.corpus.header import Header
 from dbgan.corpus.index import Index
 from dbgan.corpus.layout import Kind, Sample
-from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet
+from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet, read_schema
 from dbgan.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class Corpus:
     def fields(self) -> tuple[str, ...]:
         """Image fields of every sample."""
         return self.header.fields
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the manifest's columns."""
+        return tuple(read_schema(self.path / MANIFEST).names)
 
     @property
     def keys(self) -> list[str]:

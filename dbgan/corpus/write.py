@@ -113,7 +113,7 @@ def _add_sample(tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: s
     for field, (suffix, data) in {**members, "json": ("json", canonical(meta))}.items():
         row[f"{field}_offset"] = tar.add(f"{sample.key}.{suffix}", data)
         row[f"{field}_size"] = len(data)
-        row[f"{field}_sha256"] = hashlib.sha256(data).digest()
+        row[f"{field}_sha256"] = sample.sha256.get(field) or hashlib.sha256(data).digest()
     return coerce(row, manifest_columns(kind, synthesized), nullable_columns(kind), f"{where}, manifest row")
 
 

@@ -33,6 +33,9 @@ class SynthesizeParams(Model):
     seed: int = Field(0, description="of z and of all that is drawn for a pair")
     image: Literal["png", "jpg"] = Field("png", description="file type of the blurry pictures")
     jpeg_quality: int = Field(98, ge=1, le=100, description="of image: jpg; 4:4:4")
+    quality: bool = Field(
+        True, description="measure sharpness, noise, clipping of every blurry picture; the PSNR of pairs always is"
+    )
     tile: int = Field(512, ge=64, le=8192, description="tile side, px; part of the recipe")
     threads: int = Field(2, ge=1, le=256, description="threads per actor; part of the recipe")
     io_threads: int = Field(

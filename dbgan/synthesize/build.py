@@ -22,7 +22,7 @@ from dbgan.recipe import canonical
 from dbgan.synthesize.plan import BUILDER, Item
 from dbgan.synthesize.sharp import Sharp, SharpPictures
 
-REVISION = 3
+REVISION = 4
 """Raised by hand when the bytes of a shard change for the same recipe."""
 
 Pixels = NDArray[np.uint8]
@@ -39,6 +39,7 @@ class PairBuilder:
         blurs: model -> what blurs; a `digest` (of weights) goes into the pairs as `generator`.
         seed: of everything random.
         ext: file type of the new corpus. quality: of its JPEGs.
+        measured: whether the manifest gets quality measures.
         io_threads: threads that read, and as many that encode. makers: threads of blurs that do not use a device.
         memory: bytes of decoded pictures kept for their other variants. These three never change bytes.
     """
@@ -48,6 +49,7 @@ class PairBuilder:
     seed: int
     ext: str
     quality: int = JPEG_QUALITY
+    measured: bool = True
     io_threads: int = 2
     makers: int = 1
     memory: int = 1 << 30
@@ -64,6 +66,7 @@ class PairBuilder:
         "dbgan.corpus.write",
         "dbgan.corpus.layout",
         "dbgan.corpus.columns",
+        "dbgan.corpus.rows",
         "dbgan.seeds",
     )
 
@@ -82,7 +85,7 @@ class Pairs:
     def __init__(self, builder: PairBuilder) -> None:
         self._builder = builder
         corpora = {name: Corpus.open(path) for name, path in builder.corpora.items()}
-        self.pictures = SharpPictures(corpora, builder.ext, builder.quality, builder.memory)
+        self.pictures = SharpPictures(corpora, builder.ext, builder.quality, builder.memory, measured=builder.measured)
 
     def of(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
         """The pairs of a shard, in order; returns the seconds of each step."""
@@ -134,12 +137,12 @@ class Pairs:
         columns = {
             "pair_psnr": quality.pair_psnr(seen, sharp.seen),
             "blur_pixels_sha256": pixel_digest(seen),
-            **quality.columns("blur", seen, data),
+            **(quality.columns("blur", seen, data) if self._builder.measured else {}),
             **sharp.columns,
         }
         kept = frozenset({"sharp"} if sharp.copied and sharp.meta["sharp_kept"] else ())
         fields = {"blur": data, "sharp": sharp.data}
-        return EncodedSample(item.key, fields, self._meta(item, sharp, record), columns, kept)
+        return EncodedSample(item.key, fields, self._meta(item, sharp, record), columns, kept, sha256=sharp.sha256)
 
     def _meta(self, item: Item, sharp: Sharp, record: Record) -> dict[str, Any]:
         sequence, _, frame = item.key.partition("/")

@@ -61,7 +61,7 @@ def synthesize(
     train = datasets / "train"
     windows = any(window_of(blur) != (0, 0) for blur in blurs.values())
     sources = [
-        read_source(train / source, train / f"{source}.selection.parquet", neighbours=windows)
+        read_source(train / source, train / f"{source}.selection.parquet", neighbours=windows, measured=params.quality)
         for source in params.sharp
     ]
     count = params.workers if workers is None else workers
@@ -175,6 +175,7 @@ def make_pairs(
         codecs=codec_versions(),
         device_class=device_class(device, params.threads),
         synthesized=True,
+        quality=params.quality,
         max_pixels=max(read_header(source.path).max_pixels for source in sources),
         notes=_notes(sources, settings),
     )

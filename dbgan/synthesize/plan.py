@@ -5,30 +5,38 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dbgan.blur.frames import windows
 from dbgan.corpus import Corpus
 from dbgan.corpus.layout import MAX_KEY, Plan, make_key, shard_group, shard_name
 from dbgan.errors import CorpusError, DbganError
+from dbgan.image.quality import PERCEPTUAL_HASH
 from dbgan.recipe import recipe
 from dbgan.seeds import digest_seed
+from dbgan.synthesize.sharp import sharp_measures
 
 BUILDER = "synthesize"
 
 
 @dataclass(frozen=True, slots=True)
 class SharpRow:
-    """One sharp frame of a source: where it is and what its bytes are (hex sha256 of the picture and json members)."""
+    """One sharp frame of a source: where it is and what its bytes are (hex sha256 of the picture and json members).
+
+    `measures` is a digest of its measures, which pairs copy; empty where they are taken anew, or not wanted.
+    """
 
     key: str
     sequence: str
     frame: str
     sharp_sha256: str
     json_sha256: str
+    measures: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class Settings:
         shard_samples: mean samples per shard.
         models: name -> what blurs; each shard is made by one of them.
         revision: of the builder.
+        measured: whether pairs get quality measures.
     """
 
     variants: int
@@ -103,9 +112,12 @@ class Settings:
     shard_samples: int
     models: Mapping[str, Model]
     revision: int
+    measured: bool = True
 
 
-def read_source(path: Path, selection: Path | None = None, *, neighbours: bool = False) -> SharpSource:
+def read_source(
+    path: Path, selection: Path | None = None, *, neighbours: bool = False, measured: bool = True
+) -> SharpSource:
     """The sharp frames of the corpus in `path`: with a selection, only its kept samples of split `train`.
 
     Args:
@@ -113,6 +125,7 @@ def read_source(path: Path, selection: Path | None = None, *, neighbours: bool =
         selection: its selection.parquet.
         neighbours: read the frames as well that the selection drops: a frame that is no good as a sharp picture, such
             as a duplicate, is still a moment of the exposure.
+        measured: whether pairs get quality measures: those of the sharp frames are copied.
 
     Raises:
         CorpusError: no such corpus or selection, the corpus has no sharp frames, or none is left to use.
@@ -126,17 +139,31 @@ def read_source(path: Path, selection: Path | None = None, *, neighbours: bool =
     if not len(corpus):
         where = "" if selection is None else f" that {selection} keeps in the split `train`"
         raise CorpusError(f"{path}: has no sample{where}.\nNext: look at its curate limits, or name another source.")
-    rows = _rows(corpus)
-    every = rows if selection is None or not neighbours else _rows(Corpus.open(path))
+    rows = _rows(corpus, measured)
+    every = rows if selection is None or not neighbours else _rows(Corpus.open(path), False)
     return SharpSource(corpus.name, path, corpus.header.ext, rows, every)
 
 
-def _rows(corpus: Corpus) -> tuple[SharpRow, ...]:
+def _rows(corpus: Corpus, measured: bool) -> tuple[SharpRow, ...]:
     table = corpus.table(columns=["key", "sequence", "frame", "sharp_sha256", "json_sha256"])
+    measures = _measure_digests(corpus) if measured else [""] * len(table)
     return tuple(
-        SharpRow(key, sequence, frame, bytes(sharp).hex(), bytes(meta).hex())
-        for key, sequence, frame, sharp, meta in table.itertuples(index=False, name=None)
+        SharpRow(key, sequence, frame, bytes(sharp).hex(), bytes(meta).hex(), told)
+        for (key, sequence, frame, sharp, meta), told in zip(
+            table.itertuples(index=False, name=None), measures, strict=True
+        )
     )
+
+
+def _measure_digests(corpus: Corpus) -> Iterable[str]:
+    """A digest of each row's measures of its sharp picture; empty where the source has none."""
+    names = sharp_measures(corpus)
+    if not names:
+        return [""] * len(corpus)
+    table = corpus.table(columns=names)
+    hashed = table.pop(f"sharp_{PERCEPTUAL_HASH}")
+    numbers = np.ascontiguousarray(table.to_numpy(np.float64, na_value=np.nan))
+    return (hashlib.sha256(numbers[row].tobytes() + (told or b"")).hexdigest()[:32] for row, told in enumerate(hashed))
 
 
 def plan(sources: Sequence[SharpSource], settings: Settings) -> list[Plan]:
@@ -274,7 +301,7 @@ def _plan(
         settings.revision,
         # The json member is an input as well: device and exposure of the sharp frame are copied from it.
         [
-            [key, source.name, row.key, row.sharp_sha256, row.json_sha256, *_others(row, window)]
+            [key, source.name, row.key, row.sharp_sha256, row.json_sha256, row.measures, *_others(row, window)]
             for key, (row, window) in sorted(keyed.items())
         ],
         {
@@ -283,6 +310,7 @@ def _plan(
             "blur": dict(made_by.blur),
             "image": settings.ext,
             "source_image": source.ext,
+            "quality": settings.measured,
         },
         made_by.computed,
     )

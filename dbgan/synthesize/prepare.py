@@ -30,7 +30,7 @@ def settings_of(params: SynthesizeParams, blurs: Mapping[str, Blur]) -> Settings
     }
     usual = params.image == "png" or params.jpeg_quality == JPEG_QUALITY
     ext = params.image if usual else f"{params.image} of quality {params.jpeg_quality}"
-    return Settings(params.variants, params.seed, ext, params.shard_samples, models, REVISION)
+    return Settings(params.variants, params.seed, ext, params.shard_samples, models, REVISION, params.quality)
 
 
 def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], params: SynthesizeParams) -> PairBuilder:
@@ -41,6 +41,7 @@ def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], para
         params.seed,
         params.image,
         quality=params.jpeg_quality,
+        measured=params.quality,
         io_threads=params.io_threads,
         makers=params.threads,
         memory=params.memory_mb * 1_000_000,

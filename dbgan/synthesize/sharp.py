@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 import json
 import threading
 from collections.abc import Mapping
@@ -15,9 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbgan.corpus import Corpus
+from dbgan.corpus.columns import nullable_columns
 from dbgan.corpus.layout import pixel_digest
+from dbgan.corpus.rows import RowsByKey
+from dbgan.errors import CorpusError
 from dbgan.image import quality
 from dbgan.image.codec import decode, encode
+from dbgan.recipe import codec_versions
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Sharp:
         pixels: HWC uint8 RGB, as the source holds them. meta: its `json` member.
         data: the file as the new corpus holds it. copied: whether that is the source's own file.
         seen: what `data` decodes to: other pixels than `pixels` only where it was encoded with loss.
+        known: digests of `data` and of `seen` and the measures, as far as the source's manifest tells them.
+        measured: whether measures are wanted.
     """
 
     pixels: NDArray[np.uint8]
@@ -35,12 +42,23 @@ class Sharp:
     data: bytes
     copied: bool
     seen: NDArray[np.uint8]
+    known: Mapping[str, Any]
+    measured: bool
 
     @cached_property
     def columns(self) -> dict[str, Any]:
         """Manifest columns: the digest and the measures of what a reader sees. The same for every variant."""
-        measures = quality.columns("sharp", self.seen, self.data)
-        return {"sharp_pixels_sha256": pixel_digest(self.seen), **measures}
+        columns = {name: value for name, value in self.known.items() if name != "sharp_sha256"}
+        if "sharp_pixels_sha256" not in columns:
+            columns["sharp_pixels_sha256"] = pixel_digest(self.seen)
+        if self.measured and len(columns) == 1:
+            columns |= quality.columns("sharp", self.seen, self.data)
+        return columns
+
+    @property
+    def sha256(self) -> dict[str, bytes]:
+        """The digest of `data` by its field, where it is known."""
+        return {"sharp": self.known["sharp_sha256"]} if "sharp_sha256" in self.known else {}
 
     @property
     def bytes(self) -> int:
@@ -59,10 +77,15 @@ class SharpPictures:
         corpora: by source name.
         ext: file type of the new corpus. quality: of its JPEGs.
         limit: bytes.
+        measured: whether measures are wanted.
     """
 
-    def __init__(self, corpora: Mapping[str, Corpus], ext: str, quality: int, limit: int) -> None:
+    def __init__(
+        self, corpora: Mapping[str, Corpus], ext: str, quality: int, limit: int, *, measured: bool = True
+    ) -> None:
         self._corpora, self._ext, self._quality, self._limit = corpora, ext, quality, limit
+        self._measured = measured
+        self._manifests = {name: RowsByKey(corpus.path, _told(corpus, measured)) for name, corpus in corpora.items()}
         self._kept: collections.OrderedDict[tuple[str, str], Future[Sharp]] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._group, self._bytes = "", 0
@@ -81,7 +104,8 @@ class SharpPictures:
         """The picture `key` of a source. `moving`: it is one of a window, whose oldest pictures may be dropped.
 
         Raises:
-            CorpusError: the source's shard cannot be read. ImageError: the picture cannot be decoded.
+            CorpusError: the source's shard cannot be read, or is not what its manifest says.
+            ImageError: the picture cannot be decoded.
         """
         where = (source, key)
         with self._lock:
@@ -118,9 +142,33 @@ class SharpPictures:
     def _read(self, source: str, key: str) -> Sharp:
         corpus = self._corpora[source]
         stored = corpus.encoded(key, "sharp")
+        known = self._manifests[source][key]
+        # The only time that these bytes are hashed: for all variants, and for the shards they are copied into.
+        if hashlib.sha256(stored).digest() != known["sharp_sha256"]:
+            raise CorpusError(
+                f"{corpus.path}: the sharp picture of {key} is not the one of the manifest: its sha256 is another.\n"
+                "Next: `dbgan corpus verify --repair`, then `dvc pull` or build the corpus again."
+            )
         pixels = decode(stored, max_pixels=corpus.header.max_pixels)
         meta = json.loads(corpus.encoded(key, "json"))
         if corpus.header.ext == self._ext:
-            return Sharp(pixels, meta, stored, True, pixels)
+            return Sharp(pixels, meta, stored, True, pixels, known, self._measured)
         data = encode(pixels, self._ext, quality=self._quality)
-        return Sharp(pixels, meta, data, False, pixels if self._ext == "png" else decode(data))
+        seen = pixels if self._ext == "png" else decode(data)
+        return Sharp(pixels, meta, data, False, seen, {}, self._measured)
+
+
+def _told(corpus: Corpus, measured: bool) -> list[str]:
+    """Columns of a source's manifest that hold for a copy of its sharp picture as well."""
+    columns = ["sharp_sha256"]
+    # Another libjpeg may see other pixels in the same file.
+    if corpus.header.ext == "png" or dict(corpus.header.codecs) == codec_versions():
+        columns.append("sharp_pixels_sha256")
+        columns += sharp_measures(corpus) if measured else []
+    return columns
+
+
+def sharp_measures(corpus: Corpus) -> list[str]:
+    """Columns with the measures of sharp pictures; none where the source was not measured, or by an older version."""
+    wanted = [name for name in nullable_columns("sharp") if name.startswith("sharp_")]
+    return wanted if corpus.header.quality and set(wanted) <= set(corpus.columns) else []

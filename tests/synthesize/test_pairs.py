@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dbgan.corpus import Corpus
+from dbgan.corpus.columns import nullable_columns
 from dbgan.errors import CorpusError, DbganError, ParamsError
 from dbgan.image.codec import decode
 from dbgan.image.quality import measure, pair_psnr
@@ -75,6 +79,50 @@ def test_the_manifest_measures_both_pictures(datasets: Path, tmp_path: Path) -> 
             # pandas shows a measure that could not be taken as NaN
             assert {name: None if value != value else value for name, value in stored.items()} == found
     assert corpus.verify() == []
+
+
+def test_measures_of_a_copied_picture_are_its_sources_and_are_taken_once(datasets: Path, tmp_path: Path) -> None:
+    city = datasets / "train/city"
+    shutil.rmtree(city)
+    make_source(datasets, "city", {"street": ["000001", "000002"]}, measured="yes")
+    table = pq.read_table(city / "manifest.parquet")
+    told = [1.5 + row for row in range(len(table))]  # no picture measures that: a copy of it shows where it is from
+    place = table.schema.get_field_index("sharp_tenengrad")
+    pq.write_table(
+        table.set_column(place, table.schema.field(place), pa.array([told])[0].values), city / "manifest.parquet"
+    )
+
+    make_toy(datasets, tmp_path / "toy")
+    made = Corpus.open(tmp_path / "toy").table(["sharp_tenengrad", "blur_tenengrad", "sharp_pixels_sha256"])
+
+    assert sorted(set(made["sharp_tenengrad"])) == told
+    assert made["blur_tenengrad"].max() < 1.5
+    assert make_toy(datasets, tmp_path / "toy").built == 0
+    pq.write_table(table, city / "manifest.parquet")
+    assert make_toy(datasets, tmp_path / "toy").reused == 0  # other measures are other rows
+
+
+def test_without_quality_only_the_psnr_of_pairs_is_measured(datasets: Path, tmp_path: Path) -> None:
+    make_toy(datasets, tmp_path / "toy", quality=False)
+    corpus = Corpus.open(tmp_path / "toy")
+    table = corpus.table(list(nullable_columns("paired")))
+
+    assert not corpus.header.quality
+    assert table.pop("pair_psnr").notna().all()
+    assert table.isna().all(axis=None)
+    assert corpus.verify() == []
+
+
+def test_a_sharp_picture_that_changed_after_ingest_is_never_blurred(datasets: Path, tmp_path: Path) -> None:
+    shard = next((datasets / "train/city").glob("park*.tar"))
+    data = bytearray(shard.read_bytes())
+    place = data.find(b"\x89PNG", data.find(b"sharp.png")) + 8 + 8 + 13 + 4 + 8  # the first byte of IDAT
+    data[place] ^= 1
+    shard.chmod(0o644)
+    shard.write_bytes(data)
+
+    with pytest.raises(DbganError, match=r"sharp picture of park/.* is not the one of the manifest"):
+        make_toy(datasets, tmp_path / "toy")
 
 
 def test_only_kept_train_frames_are_blurred(datasets: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from dbgan.corpus.header import Header
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, empty_meta, make_key, pixel_digest
 from dbgan.corpus.selection import write_selection
 from dbgan.engine import BuildReport, build_corpus
+from dbgan.image import quality
 from dbgan.image.codec import decode, encode
 from dbgan.params import SynthesizeParams
 from dbgan.synthesize.pairs import make_pairs
@@ -37,6 +38,7 @@ class SourceBuilder:
 
     ext: str = "png"
     kind: str = "paired"
+    measured: str = ""
 
     name: ClassVar[str] = "test-source"
     revision: ClassVar[int] = 1
@@ -55,6 +57,9 @@ class SourceBuilder:
             meta |= {"key": key, "sequence": sequence, "frame": frame, "width": WIDTH, "height": HEIGHT}
             meta["origin"] = hashlib.sha256(key.encode()).hexdigest()
             columns = {f"{field}_pixels_sha256": pixel_digest(decode(value)) for field, value in data.items()}
+            if self.measured:
+                for field, value in data.items():
+                    columns |= quality.columns(field, decode(value), value)
             yield EncodedSample(key, data, meta, columns)
 
 
@@ -67,7 +72,7 @@ def make_source(
         Plan(f"{sequence}-000", sequence, "r" + "".join(listed), tuple(listed)) for sequence, listed in keys.items()
     ]
     made = SourceBuilder(**builder)
-    header = Header(made.kind, made.ext, name, {}, {}, quality=False)  # type: ignore[arg-type]
+    header = Header(made.kind, made.ext, name, {}, {}, quality=bool(made.measured))  # type: ignore[arg-type]
     out = datasets / "train" / name
     build_corpus(out, header, made, plans)
     rows = []
