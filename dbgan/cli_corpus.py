@@ -222,6 +222,36 @@ def print_differences(differences: Iterator[Difference], every: bool) -> dict[st
     return counts
 
 
+@corpus_app.command("leaks")
+def corpus_leaks(
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", exists=True, file_okay=False)],
+    splits: Annotated[
+        bool, typer.Option("--splits", help="compare the splits in CORPUS.selection.parquet, not whole corpora")
+    ] = False,
+    near_bits: Annotated[int, typer.Option(min=0, max=64, help="near-identical: so many of 256 bits or fewer")] = 24,
+) -> None:
+    """Sequences, equal pixels and near-identical pictures that corpora have in common. Exit 1: there are any."""
+    from dbgan.curate import gate, leaks
+
+    sides = []
+    for path in corpora:
+        selection = path.with_name(f"{path.name}.selection.parquet")
+        corpus = opened(path)
+        sides += gate.split_sides(corpus, selection) if splits else [gate.whole_side(corpus)]
+    if len({side.role for side in sides}) < 2:
+        raise typer.BadParameter("name two corpora, or --splits for one that has several", param_hint="CORPUS...")
+    found = leaks.find(sides, near_bits)
+    for note in gate.notes(sides):
+        print(note)
+    if found:
+        print_table(
+            ["what", "left", "right", "bits", "known"],
+            [(x.what, *(f"{p.role} {p.key}" for p in (x.left, x.right)), str(x.bits), x.known) for x in found],
+        )
+    gate.refuse(found)
+    print(f"{', '.join(side.name for side in sides)}: nothing in common" + (" that is not known" if found else ""))
+
+
 @corpus_app.command("merge")
 def corpus_merge(
     corpora: Annotated[

@@ -59,7 +59,7 @@ def _encoded(sample: Tiny, measured: bool) -> EncodedSample:
     columns: dict[str, Any] = {f"{f}_pixels_sha256": pixel_digest(p) for f, p in sample.images.items()}
     if measured:
         for name, picture in sample.images.items():
-            columns |= {f"{name}_{measure}": value for measure, value in quality.measure(picture).items()}
+            columns |= quality.columns(name, picture)
         if len(sample.images) == 2:
             columns["pair_psnr"] = quality.pair_psnr(sample.images["blur"], sample.images["sharp"])
     return EncodedSample(sample.key, {f: encode(p, "png") for f, p in sample.images.items()}, meta, columns)

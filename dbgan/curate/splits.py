@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable
 
 from dbgan.corpus.layout import slug
+from dbgan.corpus.recordings import recording
 from dbgan.errors import ParamsError
 from dbgan.params import CurateParams
 
@@ -19,13 +20,14 @@ def fraction_of(sequence: str) -> float:
 def assign(sequences: Iterable[str], params: CurateParams, use: str, where: str) -> dict[str, str]:
     """Sequence -> "train", "val" or "test".
 
-    A pinned sequence goes where it is pinned. Any other is held out (val) when the hash of its name falls below
-    `val_fraction`, so that adding sequences moves none. All of a test source is "test". A source's only sequence
-    trains, whatever its hash: held out, it would leave nothing to train on.
+    A pinned sequence goes where it is pinned. Any other is val when the hash of its recording's name falls below
+    `val_fraction`, and test when it is in the topmost `test_fraction`: adding sequences moves none, and neither fraction
+    moves what the other holds out. All of a test source is "test". A source's only sequence trains, whatever its hash:
+    held out, it would leave nothing to train on.
 
     Args:
         sequences: names as in the manifest, repeated ones allowed.
-        params: `val_fraction` and `pinned`, whose keys may be the raw folders' names.
+        params: `val_fraction`, `test_fraction` and `pinned`, whose keys may be the raw folders' names.
         use: "train" or "test", of the source.
         where: the params' place, for errors.
 
@@ -39,7 +41,14 @@ def assign(sequences: Iterable[str], params: CurateParams, use: str, where: str)
         return dict.fromkeys(names, "test")
     if len(names) == 1:
         return {names[0]: pinned.get(names[0], "train")}
-    return {name: pinned.get(name, "val" if fraction_of(name) < params.val_fraction else "train") for name in names}
+    return {name: pinned.get(name) or _by_hash(recording(name), params) for name in names}
+
+
+def _by_hash(name: str, params: CurateParams) -> str:
+    place = fraction_of(name)
+    if place < params.val_fraction:
+        return "val"
+    return "test" if place >= 1.0 - params.test_fraction else "train"
 
 
 def notes(splits: dict[str, str], params: CurateParams) -> list[str]:
@@ -50,7 +59,7 @@ def notes(splits: dict[str, str], params: CurateParams) -> list[str]:
     if "train" not in present:
         return [
             f"No sequence is in split train ({len(splits)} in all): nothing of this source can be trained on. "
-            "Pin one with `pinned: {SEQUENCE: train}` or lower val_fraction."
+            "Pin one with `pinned: {SEQUENCE: train}` or lower val_fraction and test_fraction."
         ]
     if "val" in present:
         return []

@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from dbgan.corpus.layout import Kind
-from dbgan.ingest.scan import ROOT_SEQUENCE, Frame, Scan, device_of, is_picture, walk
+from dbgan.corpus.recordings import ROOT_SEQUENCE
+from dbgan.ingest.scan import Frame, Scan, device_of, is_picture, walk
 from dbgan.params import IngestParams
 
 KIND: Kind = "blurry"

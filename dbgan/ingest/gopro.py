@@ -10,15 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from dbgan.corpus.layout import Kind
+from dbgan.corpus.recordings import IN_BOTH_SPLITS, recording
 from dbgan.ingest.scan import Frame, RejectedFile, Scan, is_picture, pair_up, walk
 from dbgan.params import IngestParams
 
 KIND: Kind = "paired"
 EXPECTED = "SEQUENCE/{blur,blur_gamma}/FRAME.png and SEQUENCE/sharp/FRAME.png"
 BLUR_FOLDERS = ("blur", "blur_gamma")
-
-IN_BOTH_SPLITS = ("GOPR0384", "GOPR0385", "GOPR0868", "GOPR0871", "GOPR0881")
-"""Recordings of which GOPRO_Large has clips in its training and in its test split."""
 
 
 def scan(root: Path, params: IngestParams) -> Scan:
@@ -56,7 +54,7 @@ def fits(files: Iterable[str]) -> bool:
 def notes(params: IngestParams, sequences: list[str]) -> tuple[str, ...]:
     """Sentences for the corpus's card."""
     which = "averages of frames as stored" if params.blur == "blur" else "averages in linear light (gamma 2.2)"
-    shared = sorted({name[:8] for name in sequences} & {*IN_BOTH_SPLITS})
+    shared = sorted({recording(name) for name in sequences} & {*IN_BOTH_SPLITS})
     said = [f"The blurry frames are those of the folder `{params.blur}`: {which}."]
     if shared:
         said.append(f"GOPRO_Large has clips of these recordings in both its splits: {', '.join(shared)}.")

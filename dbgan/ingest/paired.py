@@ -7,8 +7,9 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from dbgan.corpus.layout import Kind
+from dbgan.corpus.recordings import ROOT_SEQUENCE
 from dbgan.errors import ParamsError
-from dbgan.ingest.scan import ROOT_SEQUENCE, Frame, RejectedFile, Scan, is_picture, pair_up, walk
+from dbgan.ingest.scan import Frame, RejectedFile, Scan, is_picture, pair_up, walk
 from dbgan.params import IngestParams
 
 KIND: Kind = "paired"

@@ -27,9 +27,6 @@ PICTURES = frozenset(
 LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 """What desktops leave behind. `._*` (AppleDouble) and `__MACOSX` go with them."""
 
-ROOT_SEQUENCE = "root"
-"""Sequence of files that lie directly below the root."""
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:

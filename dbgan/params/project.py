@@ -12,7 +12,7 @@ from dbgan.errors import ParamsError
 from dbgan.params.base import Model, Name
 from dbgan.params.explain import validated
 from dbgan.params.lines import lines_of
-from dbgan.params.sources import SampleParams, SourceParams
+from dbgan.params.sources import LeaksParams, SampleParams, SourceParams
 from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
 from dbgan.params.training import BganParams, DbganParams
 
@@ -22,6 +22,7 @@ class Params(Model):
 
     samples: dict[Name, SampleParams] = Field(default_factory=dict)
     sources: dict[Name, SourceParams] = Field(min_length=1)
+    leaks: LeaksParams = Field(default_factory=LeaksParams)
     bgan: dict[Name, BganParams] = Field(min_length=1)
     synthesize: dict[Name, SynthesizeParams] = Field(min_length=1)
     audit: dict[Name, AuditParams] = Field(min_length=1)

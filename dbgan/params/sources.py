@@ -88,8 +88,36 @@ class CurateParams(Model):
     )
     keep_per_burst: int = Field(1, ge=1, le=1000, description="of each burst the first so many by key are kept")
     val_fraction: Fraction = Field(0.1, description="share of sequences held out of training, by hash of their name")
+    test_fraction: Fraction = Field(
+        0.0, description="share of sequences kept for tests, read by no training; by hash of their name"
+    )
     pinned: dict[str, Literal["train", "val", "test"]] = Field(
         default_factory=dict, description="sequence -> split, over the hash"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> CurateParams:
+        if self.val_fraction + self.test_fraction > 1:
+            raise ValueError(
+                f"val_fraction {self.val_fraction:g} and test_fraction {self.test_fraction:g} are over 1 together"
+            )
+        return self
+
+
+class LeaksParams(Model):
+    """The gate between splits: no sequence and no picture of one may be in another."""
+
+    near_bits: int = Field(
+        24,
+        ge=0,
+        le=64,
+        description="pictures whose perceptual hashes differ in at most so many of 256 bits are near-identical "
+        "(docs/measures.md: copies up to 16, other scenes from 56)",
+    )
+    known: dict[str, str] = Field(
+        default_factory=dict,
+        description="pattern of sequence names -> why they may be on both sides, such as other recordings of the same "
+        "name; reported, and no failure unless pixels are equal",
     )
 
 

@@ -14,6 +14,7 @@ from dbgan.report import paper
 from dbgan.report.departures import departures, grouped
 from dbgan.report.gallery import scenes
 from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, number, texts
+from dbgan.report.leaks import leak_check
 from dbgan.report.pictures import LADDER, Album, Fit
 from dbgan.report.sections import (
     CorpusCard,
@@ -114,6 +115,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "families": families(inputs, params),
         "models": cards,
         "corpora": data,
+        "leaks": leak_check(inputs),
         "provenance": provenance(params, cards),
         "departures": grouped(departures(params)),
         "params_text": params_text(params),

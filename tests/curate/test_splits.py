@@ -24,6 +24,30 @@ def test_the_share_of_val_sequences_is_near_val_fraction() -> None:
     assert set(splits.assign(NAMES, CurateParams(val_fraction=1.0), "train", "x").values()) == {"val"}
 
 
+def test_test_is_taken_from_the_other_end_so_that_no_fraction_moves_what_the_other_holds_out() -> None:
+    assigned = splits.assign(NAMES, CurateParams(val_fraction=0.2, test_fraction=0.3), "train", "x")
+    assert 0.22 < sum(split == "test" for split in assigned.values()) / len(NAMES) < 0.38
+    without = splits.assign(NAMES, CurateParams(val_fraction=0.2), "train", "x")
+    assert {name for name, split in assigned.items() if split == "val"} == {
+        name for name, split in without.items() if split == "val"
+    }
+    more = splits.assign(NAMES, CurateParams(val_fraction=0.4, test_fraction=0.3), "train", "x")
+    assert {n for n, s in assigned.items() if s == "test"} == {n for n, s in more.items() if s == "test"}
+    halves = splits.assign(NAMES, CurateParams(val_fraction=0.5, test_fraction=0.5), "train", "x")
+    assert set(halves.values()) == {"val", "test"}
+    assert "nothing of this source can be trained on" in splits.notes(halves, CurateParams())[0]
+    with pytest.raises(ValueError, match="over 1 together"):
+        CurateParams(val_fraction=0.6, test_fraction=0.5)
+
+
+def test_clips_of_one_recording_are_in_one_split() -> None:
+    clips = [f"GOPR{number:04d}_11_{part:02d}" for number in range(300, 380) for part in range(3)]
+    assigned = splits.assign(clips, CurateParams(val_fraction=0.3), "train", "x")
+    assert set(assigned.values()) == {"train", "val"}
+    for number in range(300, 380):
+        assert len({assigned[f"GOPR{number:04d}_11_{part:02d}"] for part in range(3)}) == 1
+
+
 def test_a_pin_wins_over_the_hash_and_takes_the_raw_folders_name() -> None:
     params = CurateParams(val_fraction=0.0, pinned={"Straße 1": "val"})
     assigned = splits.assign(["Strasse-1-4ed1be7d", "walk-001"], params, "train", "x")

@@ -29,6 +29,7 @@ def test_the_whole_graph_leaves_every_promised_file(finished: Project) -> None:
         "reports/audit/demo/audit.json",
         "models/dbgan/plus/curves.csv",
         "reports/evaluate/plus/images.parquet",
+        "reports/leaks/leaks.json",
         "reports/index.html",
     ):
         assert (finished.root / path).is_file(), path
@@ -44,20 +45,54 @@ def test_a_second_repro_runs_nothing(finished: Project) -> None:
 def test_a_source_that_no_model_names_retrains_nothing(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     before = outs(project, *TRAINING, "synthesize@demo")
-    shutil.copytree(project.root / "datasets/raw/demo/phones/test", project.root / "datasets/raw/other")
+    shutil.copytree(project.root / "datasets/raw/demo/phones/train", project.root / "datasets/raw/other")
     values = project.params()
-    other = {"root": "datasets/raw/other", "curate": {"min_side": 32}}
+    # the same photos again, in the same splits: in other splits they would be leaks
+    other = {"root": "datasets/raw/other"}
     values["sources"]["other"] = values["sources"]["demo-phones"] | other
     project.write_params(values)
     (project.root / "datasets/reviews/other.csv").touch()
     receipts = {p: p.stat().st_mtime_ns for p in (project.root / ".dbgan/train").glob("*/done.json")}
     assert receipts
     ran = project.repro()
-    assert {"ingest@other", "curate@other"} <= ran
+    assert {"ingest@other", "curate@other", "leaks"} <= ran
     # the parent folder changed, so trainings may start; their recipe is that of finished work, which is given back
     assert outs(project, *TRAINING, "synthesize@demo") == before
     assert {p: p.stat().st_mtime_ns for p in (project.root / ".dbgan/train").glob("*/done.json")} == receipts
     assert not any(stage.startswith("evaluate") for stage in ran)
+
+
+def test_a_new_test_set_retrains_nothing(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    before = project.locked()
+    values = project.params()
+    values["sources"]["more-test"] = dict(values["sources"]["demo-gopro-test"])
+    project.write_params(values)
+    (project.root / "datasets/reviews/more-test.csv").touch()
+    ran = project.repro()
+    assert ran == {"ingest@more-test", "curate@more-test", "leaks", "evaluate@l1", "evaluate@plus", "report"}
+    for stage in (*TRAINING, "synthesize@demo"):
+        assert project.locked()[stage] == before[stage]
+
+
+def test_a_leak_fails_its_stage_names_the_pairs_and_nothing_trains(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    values = project.params()
+    values["sources"]["demo-phones"]["curate"]["pinned"] = {"phone-a-train-1": "val"}
+    values["sources"]["leaky"] = values["sources"]["demo-gopro-test"] | {"root": "datasets/raw/demo/gopro/train"}
+    project.write_params(values)
+    (project.root / "datasets/reviews/leaky.csv").touch()
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    ran = {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")}
+    assert {stage.partition("@")[0] for stage in ran} == {"ingest", "curate", "leaks"}
+    assert (
+        "one sequence on both sides: demo-gopro (train) GOPR9001_11_00 and leaky (test) GOPR9001_11_00" in done.stderr
+    )
+    assert "reports/leaks/leaks.csv lists all" in done.stderr
+    assert "Traceback" not in done.stderr
+    pairs = (project.root / "reports/leaks/leaks.csv").read_text()
+    assert "pixels,demo-gopro,train,GOPR9001_11_00/000001,leaky,test,GOPR9001_11_00/000001,0," in pairs
 
 
 def test_a_sources_params_redo_it_and_the_models_that_name_it(finished: Project, tmp_path: Path) -> None:
@@ -122,10 +157,10 @@ def test_a_folder_that_no_params_name_is_refused_with_the_command_that_mends_it(
     values = project.params()
     del values["sources"]["demo-phones-test"]
     project.write_params(values)
-    done = project.run("dvc", "repro", check=False)  # no ingest changed: the report is what refuses
+    done = project.run("dvc", "repro", check=False)  # no ingest changed: a later stage refuses
     assert done.returncode != 0
     assert "rm -r datasets/test/demo-phones-test datasets/test/demo-phones-test.selection.parquet" in done.stderr
     assert "Traceback" not in done.stderr
     project.run("rm", "-r", "datasets/test/demo-phones-test", "datasets/test/demo-phones-test.selection.parquet")
-    assert project.repro() == {"evaluate@l1", "evaluate@plus", "report"}
+    assert project.repro() == {"leaks", "evaluate@l1", "evaluate@plus", "report"}
     assert "demo-phones-test" not in (project.root / "reports/index.html").read_text()

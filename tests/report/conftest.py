@@ -137,5 +137,10 @@ def project(tmp_path: Path) -> Project:
         curated = {"total": 1234, "kept": 1200, "dropped": {"min_side": 34}, "splits": {"train": 1200}, "notes": notes}
         _write(reports / "curate" / name / "summary.json", curated)
         _write(reports / "curate" / name / "contact.png", picture(hash_of(name, 1)))
+    leaks = {"near_bits": 24, "sides": [{"source": "train-pairs", "split": "train", "samples": 1200, "unhashed": 0}]}
+    pair = {"words": "clips of one recording: a and b; known: GOPRO"}
+    _write(
+        reports / "leaks/leaks.json", {**leaks, "leaks": {}, "known": {"recording": 1}, "pairs": [pair], "notes": []}
+    )
     _write(datasets / "synthetic/demo/corpus.json", {"kind": "paired", "name": "demo", "counts": {"samples": 99}})
     return Project(tmp_path, params)

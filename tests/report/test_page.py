@@ -103,6 +103,16 @@ def test_a_whole_project_lacks_nothing(project: Project) -> None:
     assert "Nothing: every file" in missing_of(project.build())
 
 
+def test_the_leak_gate_is_told_with_its_known_exceptions(project: Project) -> None:
+    page = project.build()
+    assert "at most 24 of 256 bits): no leaks, 1 known exception." in page
+    assert "clips of one recording: a and b; known: GOPRO" in page
+    (project.root / "reports/leaks/leaks.json").unlink()
+    page = project.build()
+    assert "The splits were not compared with each other" in page
+    assert "dvc repro leaks" in missing_of(page)
+
+
 def test_missing_files_are_named_with_the_stage_that_makes_them(project: Project) -> None:
     shutil.rmtree(project.root / "reports/evaluate/minus")
     (project.root / "reports/audit/demo/variants.png").unlink()

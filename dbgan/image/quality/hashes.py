@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 BITS = 256
 _SIDE = 32
+_FEW, _MANY = 32, 8192
+"""Hashes of a block of `nearest`: 2 MB of words, which stay in a core's cache."""
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
 
 
@@ -35,6 +37,50 @@ def perceptual_hash(luma: NDArray[np.uint8]) -> bytes:
 def distances(hashes: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Bits in which hashes, (N, 32) uint8, differ from others, (M, 32): (N, M), 0 to 256. Memory: 32 N M bytes."""
     return np.asarray(_ONES[hashes[:, None] ^ other[None]].sum(axis=2, dtype=np.int64))
+
+
+def telling(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which hashes, (N, 32) uint8, tell pictures apart: (N,).
+
+    Half of the bits of a hash are ones, by the median, unless coefficients are equal: those of a plane, a gradient or a
+    vignette without noise, all of which have nearly the same hash. Sensor noise alone makes a hash tell.
+    """
+    return np.asarray(_ONES[hashes].sum(axis=1, dtype=np.int64) >= BITS // 2 - 16)
+
+
+def nearest(
+    hashes: NDArray[np.uint8], others: NDArray[np.uint8], max_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each of the hashes, (N, 32) uint8, the nearest of others, (M, 32), within `max_bits`.
+
+    Every pair is compared, in blocks of 2 MB: first on half of the bits, which is enough for almost all.
+
+    Returns:
+        place among the others, the first of equally near ones, -1 where none is that near; and in how many bits it
+        differs (`max_bits` + 1 where none): both (N,).
+    """
+    ours, theirs = _words(hashes), _words(others)
+    places = np.full(len(hashes), -1, np.int64)
+    bits = np.full(len(hashes), max_bits + 1, np.int64)
+    for start in range(0, len(others), _MANY):
+        many = theirs[:, start : start + _MANY]
+        for top in range(0, len(hashes), _FEW):
+            few = ours[:, top : top + _FEW]
+            # The last words hold the higher frequencies, in which scenes differ more.
+            half = np.bitwise_count(few[3][:, None] ^ many[3]) + np.bitwise_count(few[2][:, None] ^ many[2])
+            rows, columns = np.nonzero(half <= max_bits)
+            total = np.bitwise_count(few[:, rows] ^ many[:, columns]).sum(axis=0, dtype=np.int64)
+            closer = total < bits[top + rows]
+            rows, columns, total = rows[closer] + top, columns[closer] + start, total[closer]
+            # Of several for one hash the last assigned stays: the nearest, and of those the first.
+            order = np.lexsort((columns, total))[::-1]
+            places[rows[order]], bits[rows[order]] = columns[order], total[order]
+    return places, bits
+
+
+def _words(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """(N, 32) uint8 as (4, N) words of 64 bits."""
+    return np.ascontiguousarray(np.ascontiguousarray(hashes).view(np.uint64).T)
 
 
 @functools.cache
