@@ -14,12 +14,12 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.columns import measure_columns
 from dbgan.corpus.layout import ALLOWED_NUMBERS
 from dbgan.corpus.selection import write_selection
-from dbgan.curate import contact, review, rules, splits
+from dbgan.curate import contact, gate, review, rules, splits
 from dbgan.curate.rules import Drop
 from dbgan.errors import ParamsError
 from dbgan.files import write_bytes, write_json
 from dbgan.image.codec import encode
-from dbgan.params import CurateParams
+from dbgan.params import CurateParams, LeaksParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ def curate(
     notes = splits.notes(assigned, params) + _notes(rows.table, drops)
     if lost := review.unknown(decisions, rows.table["key"]):
         notes.append(f"{reviews} decides on {len(lost)} keys that the corpus does not have, such as {lost[0]}.")
-    summary = summarise(rows.table, drops, assigned, notes)
     write_selection(selection, selection_rows(rows.table, drops, assigned))
+    notes = [*gate.within(opened, selection, LeaksParams().near_bits), *notes]
+    summary = summarise(rows.table, drops, assigned, notes)
     write_json(report / "summary.json", asdict(summary))
     write_bytes(report / "contact.png", encode(_sheet(name, opened, rows, drops, params, notes), "png"))
     _say(name, summary)

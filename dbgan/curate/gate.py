@@ -66,6 +66,16 @@ def project_sides(folder: Path) -> list[Side]:
     ]
 
 
+def within(corpus: Corpus, selection: Path, near_bits: int) -> list[str]:
+    """Leaks between the splits of one source, in words, for whoever has just decided on its splits."""
+    leaks = [leak for leak in find(split_sides(corpus, selection), near_bits) if not leak.known]
+    if not leaks:
+        return []
+    named = "; ".join(leak.words() for leak in leaks[:3]) + (f" and {len(leaks) - 3} more" if len(leaks) > 3 else "")
+    many = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks"
+    return [f"{many} between splits, which the stage leaks will refuse: {named}."]
+
+
 def split_sides(corpus: Corpus, selection: Path) -> list[Side]:
     """The splits of one corpus. Dropped samples are on no side: nothing reads them."""
     chosen = read_selection(selection)

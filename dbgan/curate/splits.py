@@ -21,9 +21,9 @@ def assign(sequences: Iterable[str], params: CurateParams, use: str, where: str)
     """Sequence -> "train", "val" or "test".
 
     A pinned sequence goes where it is pinned. Any other is val when the hash of its recording's name falls below
-    `val_fraction`, and test when it is in the topmost `test_fraction`: adding sequences moves none, and neither fraction
-    moves what the other holds out. All of a test source is "test". A source's only sequence trains, whatever its hash:
-    held out, it would leave nothing to train on.
+    `val_fraction`, and test when it is in the topmost `test_fraction`: adding sequences moves none, and neither
+    fraction moves what the other holds out. All of a test source is "test". A source's only sequence trains, whatever
+    its hash: held out, it would leave nothing to train on.
 
     Args:
         sequences: names as in the manifest, repeated ones allowed.

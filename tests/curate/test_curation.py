@@ -100,3 +100,34 @@ def test_an_unknown_device_or_measure_is_an_error_before_anything_is_written(cap
     with pytest.raises(ParamsError, match="Did you mean 'blur_laplacian'"):
         run(captures, CurateParams(limits={"sharp_laplacian": Limits(max=1.0)}))
     assert not captures.with_name("phones.selection.parquet").exists()
+
+
+def test_a_test_split_within_a_train_source_is_read_by_no_training(tmp_path: Path) -> None:
+    from dbgan.synthesize.plan import read_source
+    from dbgan.train.data import open_set
+
+    pairs = {f"{name}/{i}": scene(10 * j + i) for j, name in enumerate(("a", "b", "c")) for i in range(2)}
+    samples = [Tiny(key, {"blur": moved(sharp, 5), "sharp": sharp}) for key, sharp in pairs.items()]
+    corpus = write(tmp_path / "train" / "pairs", "paired", samples).path
+    selection = tmp_path / "train" / "pairs.selection.parquet"
+    params = CurateParams(min_side=64, val_fraction=0.0, pinned={"b": "val", "c": "test"})
+    summary = curate("pairs", params, corpus, selection, tmp_path / "r", "train")
+    assert summary.splits == {"test": 2, "train": 2, "val": 2}
+    for split, sequence in (("train", "a"), ("val", "b")):
+        opened = open_set(tmp_path, ["pairs"], ("blur", "sharp"), split)  # type: ignore[arg-type]
+        assert {key.split("/")[0] for part in opened.corpora for key in part.keys} == {sequence}
+    assert {row.sequence for row in read_source(corpus, selection).rows} == {"a"}
+
+
+def test_near_identical_pictures_in_two_splits_are_told_at_once(tmp_path: Path) -> None:
+    samples = [Tiny("a/0", {"blur": moved(scene(1), 9)}), Tiny("b/0", {"blur": moved(scene(1), 7)})]
+    corpus = write(tmp_path / "phones", "blurry", samples).path
+    params = CurateParams(min_side=64, val_fraction=0.0, pinned={"b": "val"})
+    selection = tmp_path / "phones.selection.parquet"
+    notes = curate("phones", params, corpus, selection, tmp_path / "r", "train").notes
+    assert notes[0].startswith("1 leak between splits, which the stage leaks will refuse: near-identical, ")
+    assert notes[0].endswith("phones (train) a/0 and phones (val) b/0.")
+    together = params.model_copy(update={"pinned": {}})
+    assert not any(
+        "leak" in note for note in curate("phones", together, corpus, selection, tmp_path / "r", "train").notes
+    )
