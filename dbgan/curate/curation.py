@@ -72,7 +72,7 @@ def curate(
     decisions = review.read_decisions(reviews) if reviews else {}
     drops = rules.apply(rows, params, decisions)
     assigned = splits.assign(rows.table["sequence"], params, use, where)
-    notes = splits.notes(assigned, params) + _notes(rows.table, drops)
+    notes = splits.notes(assigned, params) + rules.notes(rows, params) + _notes(rows.table, drops)
     if lost := review.unknown(decisions, rows.table["key"]):
         notes.append(f"{reviews} decides on {len(lost)} keys that the corpus does not have, such as {lost[0]}.")
     write_selection(selection, selection_rows(rows.table, drops, assigned))

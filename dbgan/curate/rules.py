@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ from dbgan.params import CurateParams, Limits
 
 UNKNOWN_DEVICE = "unknown"
 """How params and summaries call the device of a sample whose camera left no name."""
+FEW_SAMPLES = 20
+"""Below so many samples of a device a quantile is told to say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +39,49 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What rules look at: manifest rows (key, width, height, device, measures, digests) and the judged image field."""
+    """What rules look at: manifest rows (key, width, height, device, measures, digests).
+
+    Attributes:
+        table: the rows that earlier rules kept.
+        field: the judged image field.
+        all: the rows of the whole source, of which quantiles are taken, so that a decision by hand or a change of one
+            rule moves no limit of another; None: `table` is all.
+    """
 
     table: pd.DataFrame
     field: str
+    all: pd.DataFrame | None = None
 
 
 Rule = Callable[[Rows, CurateParams], dict[str, Drop]]
 
 
 def min_side(rows: Rows, params: CurateParams) -> dict[str, Drop]:
-    """Drop samples whose shorter side is under `min_side` px."""
-    side = rows.table[["width", "height"]].min(axis=1)
-    small = side < params.min_side
-    return {
-        key: Drop(
-            "min_side",
-            "min_side",
-            float(value),
-            float(params.min_side),
-            f"the shorter side has {int(value)} px, under the limit of {params.min_side} px",
-        )
-        for key, value in zip(rows.table["key"][small], side[small], strict=True)
-    }
+    """Drop samples whose shorter side is under `min_side` px, of the source or of their device."""
+    drops: dict[str, Drop] = {}
+    for device, table in rows.table.groupby("device", sort=True):
+        limit, whose = _setting(params, device, "min_side")
+        side = table[["width", "height"]].min(axis=1)
+        for key, value in zip(table["key"][side < limit], side[side < limit], strict=True):
+            reason = f"the shorter side has {int(value)} px, under the limit of {limit} px{whose}"
+            drops[str(key)] = Drop("min_side", "min_side", float(value), float(limit), reason)
+    return drops
 
 
 def limits(rows: Rows, params: CurateParams) -> dict[str, Drop]:
     """Drop samples outside a measure's band; a device's own band replaces the one for every device.
 
-    A number that the camera did not record (`has_NAME` false) is not judged.
+    A number that the camera did not record (`has_NAME` false), and a measure that the picture lacks, is not judged.
     """
     drops: dict[str, Drop] = {}
+    every = rows.table if rows.all is None else rows.all
     for device, table in rows.table.groupby("device", sort=True):
         own = params.devices.get(device_name(device), {})
         for measure, band in {**params.limits, **own}.items():
-            known = table[table[f"has_{measure}"]] if measure in ALLOWED_NUMBERS else table
+            known = _known(table, measure)
             whose = f" for device {device_name(device)}" if measure in own else ""
-            low, high = (_limit(known[measure], band, side) for side in ("min", "max"))
+            values = _known(every[every["device"] == device], measure)[measure]
+            low, high = (_limit(values, band, side) for side in ("min", "max"))
             for side, beyond, word in ((low, known[measure].lt, "under"), (high, known[measure].gt, "over")):
                 if side is None:
                     continue
@@ -86,12 +95,23 @@ def limits(rows: Rows, params: CurateParams) -> dict[str, Drop]:
     return drops
 
 
+def _known(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The rows that have the measure."""
+    return table[table[f"has_{measure}"]] if measure in ALLOWED_NUMBERS else table[table[measure].notna()]
+
+
+def _setting(params: CurateParams, device: object, name: str) -> tuple[Any, str]:
+    """A rule's setting for a device, and how a reason names it where it is the device's own."""
+    own = getattr(params.device_rules.get(device_name(device)), name, None)
+    return (getattr(params, name), "") if own is None else (own, f" for device {device_name(device)}")
+
+
 def _limit(values: pd.Series[float], band: Limits, side: str) -> tuple[float, str] | None:
     """One side of a band as a number, and how it came about if by a quantile; None: open, or nothing to take it of."""
     absolute, quantile = getattr(band, side), getattr(band, f"{side}_quantile")
     if absolute is not None:
         return float(absolute), ""
-    if quantile is None or not values.notna().any():
+    if quantile is None or values.empty:
         return None
     # a value that some sample has, so that every machine finds the same one
     return float(values.quantile(quantile, interpolation="nearest")), f", quantile {quantile:g} of device"
@@ -114,21 +134,21 @@ def duplicates(rows: Rows, params: CurateParams) -> dict[str, Drop]:
 
 
 def near_duplicates(rows: Rows, params: CurateParams) -> dict[str, Drop]:
-    """Drop all but the first `keep_per_burst` of samples that look alike within a sequence, if `near_bits` is set."""
-    if params.near_bits is None:
-        return {}
-    found = bursts(rows.table, rows.field, params.near_bits, params.keep_per_burst)
-    kept = "which is kept" if params.keep_per_burst == 1 else f"of whose burst {params.keep_per_burst} are kept"
-    return {
-        key: Drop(
-            "near_duplicates",
-            f"{rows.field}_phash",
-            float(near.bits),
-            float(params.near_bits),
-            f"looks like {near.first}, {kept}: {near.bits} of 256 bits differ, at most {params.near_bits} in a burst",
-        )
-        for key, near in found.items()
-    }
+    """Drop all but the first `keep_per_burst` of a device's samples that look alike within a sequence.
+
+    Without `near_bits` it is off.
+    """
+    drops: dict[str, Drop] = {}
+    for device, table in rows.table.groupby("device", sort=True):
+        (near_bits, whose), (keep, _) = (_setting(params, device, name) for name in ("near_bits", "keep_per_burst"))
+        if near_bits is None:
+            continue
+        kept = "which is kept" if keep == 1 else f"of whose burst {keep} are kept"
+        for key, near in bursts(table, rows.field, near_bits, keep).items():
+            reason = f"looks like {near.first}, {kept}: {near.bits} of 256 bits differ, at most {near_bits} in a burst"
+            measure = f"{rows.field}_phash"
+            drops[key] = Drop("near_duplicates", measure, float(near.bits), float(near_bits), reason + whose)
+    return drops
 
 
 RULES: tuple[Rule, ...] = (min_side, limits, duplicates, near_duplicates)
@@ -148,16 +168,31 @@ def apply(rows: Rows, params: CurateParams, decisions: Mapping[str, Decision] | 
     for rule in RULES:
         remaining = rows.table[~rows.table["key"].isin(dropped.keys())]
         if not remaining.empty:
-            found = rule(Rows(remaining, rows.field), params)
+            found = rule(Rows(remaining, rows.field, rows.table), params)
             dropped |= {key: drop for key, drop in found.items() if key not in decided or not decided[key].keep}
     return dropped
+
+
+def notes(rows: Rows, params: CurateParams) -> list[str]:
+    """Limits that say less than they seem to: quantiles of few samples, and measures that no sample of a device has."""
+    said = []
+    for device, table in rows.table.groupby("device", sort=True):
+        for measure, band in {**params.limits, **params.devices.get(device_name(device), {})}.items():
+            count, by_quantile = len(_known(table, measure)), (band.min_quantile, band.max_quantile) != (None, None)
+            if count == 0 and band != Limits():
+                said.append(f"No sample of device {device_name(device)} has {measure}: its limit judges none of them.")
+            elif by_quantile and count < FEW_SAMPLES:
+                some = "1 sample" if count == 1 else f"{count} samples"
+                said.append(f"{measure}: device {device_name(device)} has {some}; a quantile of so few says little.")
+    return said
 
 
 def columns(params: CurateParams, field: str) -> list[str]:
     """The manifest columns that the rules read under these params."""
     named = dict.fromkeys([*params.limits, *(m for bands in params.devices.values() for m in bands)])
     has = [f"has_{name}" for name in named if name in ALLOWED_NUMBERS]
-    digests = [f"{field}_pixels_sha256", *([f"{field}_phash"] if params.near_bits is not None else [])]
+    near = [params.near_bits, *(own.near_bits for own in params.device_rules.values())]
+    digests = [f"{field}_pixels_sha256", *([f"{field}_phash"] if any(n is not None for n in near) else [])]
     return list(dict.fromkeys(["key", "sequence", "width", "height", "device", *digests, *named, *has]))
 
 
@@ -180,9 +215,12 @@ def check(params: CurateParams, measures: Sequence[str], devices: Sequence[str] 
                 raise ParamsError(
                     f"{place}.{measure}: min {band.min:g} is over max {band.max:g}, which would drop every sample."
                 )
-    for device in params.devices:
+    for device, where_named in {
+        **dict.fromkeys(params.device_rules, "device_rules"),
+        **dict.fromkeys(params.devices, "devices"),
+    }.items():
         if devices is not None and device not in devices:
-            raise ParamsError(_unknown(f"{where}.devices", device, "device of this source", devices))
+            raise ParamsError(_unknown(f"{where}.{where_named}", device, "device of this source", devices))
 
 
 def _unknown(place: str, name: str, what: str, known: Sequence[str]) -> str:

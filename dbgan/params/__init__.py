@@ -5,7 +5,15 @@ from dbgan.params.blur import AverageParams, CameraParams, KernelParams
 from dbgan.params.explain import validated
 from dbgan.params.networks import DiscriminatorParams, GeneratorParams, NafnetParams, PerceptualParams
 from dbgan.params.project import Params, load
-from dbgan.params.sources import CurateParams, IngestParams, LeaksParams, Limits, SampleParams, SourceParams
+from dbgan.params.sources import (
+    CurateParams,
+    DeviceRules,
+    IngestParams,
+    LeaksParams,
+    Limits,
+    SampleParams,
+    SourceParams,
+)
 from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
 from dbgan.params.training import (
     AdversarialParams,
@@ -31,6 +39,7 @@ __all__ = [
     "CurateParams",
     "DbganCommon",
     "DbganParams",
+    "DeviceRules",
     "DiscriminatorParams",
     "EvaluateParams",
     "FinetuneParams",

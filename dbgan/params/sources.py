@@ -56,8 +56,8 @@ class IngestParams(Model):
 class Limits(Model):
     """A closed band; None leaves that side open. A quantile stands for the device's own value there."""
 
-    min: float | None = Field(None, description="lower limit, in the measure's unit")
-    max: float | None = Field(None, description="upper limit, in the measure's unit")
+    min: float | None = Field(None, allow_inf_nan=False, description="lower limit, in the measure's unit")
+    max: float | None = Field(None, allow_inf_nan=False, description="upper limit, in the measure's unit")
     min_quantile: Fraction | None = Field(None, description="lower limit: this quantile of the device's samples")
     max_quantile: Fraction | None = Field(None, description="upper limit: this quantile of the device's samples")
 
@@ -72,19 +72,30 @@ class Limits(Model):
         return self
 
 
+class DeviceRules(Model):
+    """What one device has in place of the source's own; None: as the source."""
+
+    min_side: int | None = Field(None, ge=1, description="samples whose shorter side is smaller are dropped, px")
+    near_bits: int | None = Field(None, ge=0, le=96, description="largest distance within a burst, bits")
+    keep_per_burst: int | None = Field(None, ge=1, le=1000, description="samples kept of each burst")
+
+
 class CurateParams(Model):
     """Which samples to use, in which split. A measure is a manifest column such as `blur_laplacian`."""
 
     min_side: int = Field(128, ge=1, description="samples whose shorter side is smaller are dropped, px")
     limits: dict[str, Limits] = Field(default_factory=dict, description="measure -> band, for every device")
     devices: dict[str, dict[str, Limits]] = Field(default_factory=dict, description="device -> measure -> band")
+    device_rules: dict[str, DeviceRules] = Field(
+        default_factory=dict, description="device -> its own min_side, near_bits, keep_per_burst"
+    )
     drop_duplicates: bool = Field(True, description="of samples with equal pixels only the first by key is kept")
     near_bits: int | None = Field(
         None,
         ge=0,
         le=96,
-        description="samples of a sequence whose perceptual hashes differ in at most so many of 256 bits are a burst: "
-        "12 for copies, 40 for frames of one camera position (docs/measures.md); null: off",
+        description="samples of a sequence and device whose perceptual hashes differ in at most so many of 256 bits "
+        "are a burst: 12 for copies, 40 for frames of one camera position (docs/measures.md); null: off",
     )
     keep_per_burst: int = Field(1, ge=1, le=1000, description="of each burst the first so many by key are kept")
     val_fraction: Fraction = Field(0.1, description="share of sequences held out of training, by hash of their name")

@@ -244,7 +244,8 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
 def params_text(params: Params) -> str:
     """params.yaml as validated, defaults filled in, without what may hold names of people.
 
-    Left out are raw folders, globs and folders of weights files; of pinned sequences only the number per split is kept.
+    Left out are raw folders, globs and folders of weights files; of pinned sequences only the number per split is kept,
+    of known leaks only why they are known.
     """
     values = params.model_dump(mode="json")
     for source in values["sources"].values():
@@ -253,6 +254,7 @@ def params_text(params: Params) -> str:
         if isinstance(device, dict):
             source["ingest"]["device"] = sorted(set(device.values()))
         source["curate"]["pinned"] = dict(sorted(Counter(source["curate"]["pinned"].values()).items()))
+    values["leaks"]["known"] = sorted(set(values["leaks"]["known"].values()))
     for own in (*values["bgan"].values(), values["dbgan"]["common"]):
         own["perceptual"]["weights"] = PurePath(own["perceptual"]["weights"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -7,8 +7,9 @@ import pytest
 
 from dbgan.corpus.layout import ALLOWED_NUMBERS
 from dbgan.curate import rules
+from dbgan.curate.review import Decision
 from dbgan.errors import ParamsError
-from dbgan.params import CurateParams, Limits
+from dbgan.params import CurateParams, DeviceRules, Limits
 
 
 def rows(**columns: list[object]) -> rules.Rows:
@@ -141,3 +142,55 @@ def test_a_later_sample_never_changes_what_became_of_an_earlier_one() -> None:
     whole = rules.apply(rows(blur_phash=hashes, sequence=["s"] * 5), params)
     part = rules.apply(rows(blur_phash=hashes[:3], sequence=["s"] * 3), params)
     assert part == {key: drop for key, drop in whole.items() if key <= "s/002"}
+
+
+def test_a_device_may_have_its_own_size_and_bursts() -> None:
+    params = CurateParams(
+        min_side=128, device_rules={"Galaxy S9": DeviceRules(min_side=180, near_bits=2, keep_per_burst=2)}
+    )
+    table = rows(device=["Pixel 8", "Galaxy S9"], width=[150, 150])
+    assert rules.apply(table, params)["s/001"].reason.endswith("under the limit of 180 px for device Galaxy S9")
+    hashes = [flipped(), flipped(1), flipped(2)] * 2
+    devices = ["Pixel 8"] * 3 + ["Galaxy S9"] * 3
+    burst = rows(blur_phash=hashes, sequence=["s"] * 6, device=devices)
+    drops = rules.apply(burst, params)
+    assert sorted(drops) == ["s/005"]
+    assert drops["s/005"].reason.endswith("at most 2 in a burst for device Galaxy S9")
+    assert "blur_phash" in rules.columns(params, "blur")
+    other = CurateParams(device_rules={"Galaxy S8": DeviceRules()})
+    with pytest.raises(ParamsError, match=r"device_rules names 'Galaxy S8'.*Did you mean 'Galaxy S9'"):
+        rules.check(other, [*ALLOWED_NUMBERS], ["Galaxy S9"], "sources.x.curate")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_quantiles_of_few_or_equal_samples_never_drop_all(count: int) -> None:
+    params = CurateParams(limits={"blur_laplacian": Limits(min_quantile=0.4, max_quantile=0.6)})
+    assert not rules.apply(rows(blur_laplacian=[0.25] * count), params)
+    assert len(rules.apply(rows(blur_laplacian=[0.1 * i for i in range(count)]), params)) < count
+    assert rules.notes(rows(blur_laplacian=[0.25] * count), params)[0].endswith("a quantile of so few says little.")
+    assert rules.notes(rows(blur_laplacian=[0.25] * 20), params) == []
+
+
+def test_a_decision_by_hand_moves_no_quantile() -> None:
+    params = CurateParams(min_side=1, limits={"blur_laplacian": Limits(min_quantile=0.3)})
+    table = rows(blur_laplacian=[float(i) for i in range(10)])
+    alone = rules.apply(table, params)
+    decided = rules.apply(table, params, {f"s/00{i}": Decision(False, "") for i in (7, 8, 9)})
+    assert {k: d for k, d in decided.items() if d.rule == "limits"} == alone
+
+
+def test_a_limit_that_judges_no_sample_of_a_device_is_told() -> None:
+    params = CurateParams(limits={"blur_motion_px": Limits(min=3.0), "iso": Limits(max=800)})
+    table = rows(blur_motion_px=[None, None], iso=[100.0, 0.0], has_iso=[True, False], device=["Pixel 8", ""])
+    assert not rules.apply(table, params)
+    assert rules.notes(table, params) == [
+        "No sample of device unknown has blur_motion_px: its limit judges none of them.",
+        "No sample of device unknown has iso: its limit judges none of them.",
+        "No sample of device Pixel 8 has blur_motion_px: its limit judges none of them.",
+    ]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_limit_is_a_number(value: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Limits(min=value)
