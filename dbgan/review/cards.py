@@ -97,6 +97,11 @@ body { background: var(--back); color: var(--ink); }
 .full-picture img { margin: auto; }
 .full-picture img.fitted { max-width: 100%; max-height: 100%; object-fit: contain; }
 .full-picture img.actual { max-width: none; image-rendering: pixelated; }
+.full-note { padding: 6px 12px 2px; background: var(--card); }
+.note-field { width: 100%; padding: 5px 9px; color: var(--ink); background: var(--back); border: 1px solid var(--line);
+  border-radius: 6px; font: inherit; font-size: .88rem; }
+.note-field:focus { outline: 2px solid var(--cursor); outline-offset: 0; }
+.note-field::placeholder { color: var(--soft); }
 .full-facts { padding: 4px 12px; background: var(--card); max-height: 5rem; overflow: auto; }
 @media (max-width: 700px) { .choice { width: calc(50% - 6px); } .keys { display: none; }
   .grid { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); } }

@@ -149,6 +149,8 @@ class Review:
 
     Attributes:
         limits: device (`ALL`: every device) -> measure -> band. A device's own band replaces the one for all.
+        decided: key -> the decision in the file.
+        pending: key -> a note on a sample that nobody decided on yet; the next decision takes it along.
     """
 
     table: Table
@@ -156,6 +158,7 @@ class Review:
     limits: dict[str, dict[str, Band]] = field(default_factory=dict)
     view: View = field(default_factory=View)
     decided: dict[str, Decision] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     _undo: list[dict[str, Decision | None]] = field(default_factory=list, repr=False)
     _saved: dict[str, dict[str, Band]] = field(default_factory=dict, repr=False)
 
@@ -173,9 +176,33 @@ class Review:
         """
         on_disk = read_decisions(self.path)
         before = {key: on_disk.get(key) for key in keys}
-        after = {key: Decision(decision, note or (old.note if old else "")) for key, old in before.items()}
+        after = {
+            key: Decision(decision, note or self.pending.get(key) or (old.note if old else ""))
+            for key, old in before.items()
+        }
         self._store(on_disk, after)
+        for key in after:
+            self.pending.pop(key, None)
         self._undo.append(before)
+
+    def note(self, key: str, text: str) -> None:
+        """Write the note of a decided sample, one step of undo; of any other it waits for the decision.
+
+        Raises:
+            DbganError: as `decide`.
+        """
+        on_disk, text = read_decisions(self.path), text.strip()
+        old = on_disk.get(key)
+        if old is None:
+            self.pending[key] = text
+        elif old.note != text:
+            self._store(on_disk, {key: Decision(old.decision, text)})
+            self._undo.append({key: old})
+
+    def note_of(self, key: str) -> str:
+        """The note of a sample, written or waiting."""
+        decision = self.decided.get(key)
+        return decision.note if decision else self.pending.get(key, "")
 
     def undo(self) -> list[str]:
         """Take the last step back. Returns the keys it was about; empty where nothing is left to undo."""

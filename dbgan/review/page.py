@@ -14,6 +14,7 @@ from dbgan.review.cards import STYLE, caption, card_html, facts
 from dbgan.review.histogram import histogram_svg
 from dbgan.review.limits import save_limits
 from dbgan.review.model import ALL, STEPS, Axis
+from dbgan.review.notes import OPEN, SCRIPT, SEND, field_html
 from dbgan.review.source import Reviewed
 
 PAGE = 48
@@ -23,7 +24,8 @@ TO_CURSOR = "document.querySelector('.card.cursor')?.scrollIntoView({block: 'nea
 LEAVE = "() => setTimeout(() => document.activeElement.blur(), 20)"
 """A choice that was made gives the keys back to the grid."""
 KEYS = (
-    "arrows: move · D: drop · K: keep · U: undo · F: full size · Z: 1:1 · S: sharp/blurry · N, P: next, previous page"
+    "arrows: move · D: drop · K: keep · U: undo · F: full size · Z: 1:1 · S: sharp/blurry · W: note · "
+    "N, P: next, previous page"
 )
 
 
@@ -37,12 +39,16 @@ class Page:
         self.cards: list[ui.html] = []
         self.field = reviewed.field
         self.actual_size = False
+        self.noted: tuple[int, str] | None = None
+        """Row and note that the field was last filled with or has sent."""
 
     # Building
 
     def build(self) -> None:
         """Make the page's elements and fill them."""
         ui.add_css(STYLE)
+        ui.add_body_html(SCRIPT)
+        ui.on(OPEN, lambda _: self.show_full(self.state.view.cursor))
         ui.keyboard(on_key=self.on_key, ignore=["input", "textarea"])
         with ui.left_drawer(value=None, elevated=False).props("width=330 breakpoint=1000 bordered") as self.drawer:
             self.build_limits()
@@ -120,6 +126,8 @@ class Page:
                 self.title = ui.html("", sanitize=False).classes("full-title")
                 ui.button(icon="close", on_click=self.full.close).props("flat dense aria-label='close'")
             self.picture = ui.html("", sanitize=False).classes("full-picture")
+            self.note = ui.html("", sanitize=False).classes("full-note")
+            self.note.on("focusout", self.on_note, js_handler=SEND)
             self.measured = ui.label().classes("full-facts")
 
     # Drawing
@@ -203,6 +211,10 @@ class Page:
         size = "actual" if self.actual_size else "fitted"
         self.picture.set_content(f'<img class="{size}" src="picture/{row}/{self.field}" alt="{html.escape(key)}">')
         self.measured.set_text(f"{self.field} · {facts(self.state.table, row)}")
+        # What the field holds already is not sent again: it would overwrite what is being typed.
+        if self.noted != (row, note := self.state.note_of(key)):
+            self.noted = row, note
+            self.note.set_content(field_html(row, note))
 
     # What people do
 
@@ -269,6 +281,19 @@ class Page:
         self.state.move(self.state.view.cursor + int(still), len(self.rows))
         self.refresh()
         self.to_cursor()
+
+    def on_note(self, event: events.GenericEventArguments) -> None:
+        """The field lost the focus: keep what it holds."""
+        row, text = int(event.args[0]), str(event.args[1]).strip()
+        key = str(self.state.table.keys[row])
+        if text == self.state.note_of(key):
+            return
+        if self.noted and self.noted[0] == row:
+            self.noted = row, text
+        if self.tried(self.state.note, key, text):
+            self.refresh()
+            if key in self.state.pending and text:
+                ui.notify("The note is kept with the decision: K or D.", type="info")
 
     def undo(self) -> None:
         """Take the last decision back and go to its picture."""

@@ -17,6 +17,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
 )  # fmt: skip
 CODES = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "ArrowUp": 38, "PageUp": 33, "PageDown": 34, "Home": 36}
+CODES |= {"Enter": 13}
 
 
 class Browser:

@@ -186,3 +186,18 @@ def test_the_cursor_stays_among_what_is_shown(review: Review) -> None:
     assert review.view.cursor == 0
     review.move(3, 0)
     assert review.view.cursor == 0
+
+
+def test_a_note_is_written_with_the_decision_and_undone_by_itself(review: Review) -> None:
+    review.note("a/1", " dark ")
+    assert read_decisions(review.path) == {}
+    assert review.note_of("a/1") == "dark"
+    review.decide(["a/1"], "drop")
+    assert read_decisions(review.path) == {"a/1": Decision("drop", "dark")}
+    review.note("a/1", "dark, and dust")
+    review.note("a/1", "dark, and dust")
+    assert read_decisions(review.path) == {"a/1": Decision("drop", "dark, and dust")}
+    assert review.undo() == ["a/1"]
+    assert review.note_of("a/1") == "dark"
+    review.note("a/1", "")
+    assert read_decisions(review.path) == {"a/1": Decision("drop")}

@@ -109,6 +109,35 @@ def test_undo_filters_and_the_full_view(project: Path, served: Served, browser: 
     assert browser.problems == []
 
 
+def test_no_letter_of_a_note_is_lost_or_taken_for_a_key(project: Path, served: Served, browser: Browser) -> None:
+    browser.open(served.address)
+    # All at once, long before the full view is there: U, D, K and F among them are keys of the page.
+    for letter in "wdust, fuzzy: undo K":
+        browser.press(letter)
+    browser.wait("document.querySelector('.note-field')?.value === 'dust, fuzzy: undo K'")
+    browser.wait("document.activeElement.className === 'note-field'")
+    browser.press("Enter")
+    browser.wait("document.activeElement === document.body || !document.activeElement.matches('input')")
+    assert decided(project) == {}
+    browser.press("d")
+    until(lambda: decided(project) == {"walk-0/00000": Decision("drop", "dust, fuzzy: undo K")}, "note and decision")
+    browser.wait("document.querySelector('.full-title').textContent.includes('walk-0/00003')")
+    browser.wait("document.querySelector('.note-field').value === ''")
+    browser.press("ArrowLeft")
+    browser.wait("document.querySelector('.note-field').value === 'dust, fuzzy: undo K'")
+    for letter in "w!":
+        browser.press(letter)
+    browser.press("Enter")
+    for letter in "w?":
+        browser.press(letter)  # the answer to the first is still on its way
+    browser.press("Enter")
+    until(lambda: decided(project)["walk-0/00000"].note == "dust, fuzzy: undo K!?", "the longer note")
+    browser.press("u")
+    until(lambda: decided(project)["walk-0/00000"].note == "dust, fuzzy: undo K!", "one step back")
+    browser.wait("document.querySelector('.note-field').value === 'dust, fuzzy: undo K!'")
+    assert browser.problems == []
+
+
 def test_the_page_asks_this_server_alone_and_fits_every_window(served: Served, browser: Browser) -> None:
     browser.open(served.address)
     for width in (1400, 820, 420):
