@@ -28,6 +28,8 @@ KEYS = (
     "N, P: next, previous page"
 )
 
+FULL_KEYS = "D: drop · K: keep · U: undo · arrows: next, previous · Z: 1:1 · W: note · F: back"
+
 
 class Page:
     """One open page. Decisions, limits and the view are the server's, so that a reload changes nothing."""
@@ -124,6 +126,7 @@ class Page:
         with ui.dialog().props("maximized transition-duration=80") as self.full, ui.element("div").classes("full"):
             with ui.element("div").classes("full-bar"):
                 self.title = ui.html("", sanitize=False).classes("full-title")
+                ui.label(FULL_KEYS).classes("keys")
                 ui.button(icon="close", on_click=self.full.close).props("flat dense aria-label='close'")
             self.picture = ui.html("", sanitize=False).classes("full-picture")
             self.note = ui.html("", sanitize=False).classes("full-note")

@@ -82,7 +82,9 @@ def limits_of(params: CurateParams) -> dict[str, dict[str, Band]]:
 
 def read_table(corpus: Corpus, selection: Path) -> tuple[Table, list[str]]:
     """The corpus's samples with every number that the manifest has, and the digests of their judged images."""
-    names = [n for n, kind in manifest_columns(corpus.kind, corpus.header.synthesized).items() if kind == "float"]
+    # Measures first: they are what limits are set on most.
+    numbers = [n for n, kind in manifest_columns(corpus.kind, corpus.header.synthesized).items() if kind == "float"]
+    names = sorted(numbers, key=lambda name: name in ALLOWED_NUMBERS)
     flags = [f"has_{name}" for name in ALLOWED_NUMBERS]
     digest = f"{corpus.fields[0]}_sha256"
     rows = corpus.table(["key", "sequence", "device", digest, *SIZES, *names, *flags])
