@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 
-from tests.pipelines.conftest import Project
+from dbgan.corpus.selection import read_selection
+from dbgan.review.decisions import Decision, write_decisions
+from tests.pipelines.conftest import PROJECT, Project
+from tests.review.chromium import until
+from tests.tiny_corpora import moved, scene
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +84,62 @@ def test_a_new_test_set_retrains_nothing(finished: Project, tmp_path: Path) -> N
     assert ran == {"ingest@more-test", "curate@more-test", "leaks", "evaluate@l1", "evaluate@plus", "report"}
     for stage in (*TRAINING, "synthesize@demo"):
         assert project.locked()[stage] == before[stage]
+
+
+def test_the_page_on_new_devices_works_as_written(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    page = (PROJECT / "docs/new-device.md").read_text()
+    commands = re.findall(r"```\n(.+?)\n```", page)
+    assert [command.split()[0] for command in commands] == ["cp", "dvc", "touch", "dvc", "dbgan", "dvc", "git"]
+    for number in range(6):
+        folder = tmp_path / "photos" / f"walk-{number // 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[0x010F], exif[0x0110] = "Google", "Pixel 8"
+        photo = Image.fromarray(moved(scene(300 + number, 288, 384), 5 + number))
+        photo.save(folder / f"IMG_{number}.jpg", quality=92, exif=exif)
+    described = yaml.safe_load(re.search(r"```yaml\n(.+?)```", page, re.DOTALL)[1])
+    before = project.locked()
+    for command in commands:
+        if command.startswith("dbgan review"):
+            review_and_drop(project, command, "walk-1/IMG_2")
+            continue
+        if "curate@" in command:
+            values = project.params()
+            values["sources"] |= described["sources"]
+            values["bgan"]["demo"]["real"] = described["bgan"]["demo"]["real"]
+            project.write_params(values)
+        project.run("bash", "-euc", command.replace("$PHOTOS", str(tmp_path / "photos")))
+    selection = read_selection(project.root / "datasets/train/pixel-8.selection.parquet").set_index("key")
+    assert selection["reason"].to_dict()["walk-1/IMG_2"] == "dropped by hand: tried"
+    assert selection["keep"].sum() == 5
+    assert project.locked()["train_bgan@demo"] != before["train_bgan@demo"]
+    assert project.locked()["pretrain_dbgan"] == before["pretrain_dbgan"]
+    assert project.run("git", "status", "--porcelain").stdout == ""
+    committed = project.run("git", "show", "--name-only", "--format=").stdout.split()
+    assert {"datasets/raw/pixel-8.dvc", "datasets/reviews/pixel-8.csv", "params.yaml", "dvc.lock"} <= set(committed)
+    assert not any(name.endswith((".jpg", ".tar", ".parquet")) for name in committed)
+
+
+def review_and_drop(project: Project, command: str, key: str) -> None:
+    """Start the page as a person does, ask it for its grid, decide as it would, end it by Ctrl-C."""
+    pytest.importorskip("nicegui")
+    log = project.root.parent / "review.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command.split()], cwd=project.root, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        address = until(lambda: re.search(r"http://127\.0\.0\.1:\S+", log.read_text()), "the page's address", 60)[0]
+        with urllib.request.urlopen(address) as answer:
+            assert answer.status == 200
+        decisions = project.root / "datasets/reviews/pixel-8.csv"
+        write_decisions(decisions, {key: Decision("drop", "tried")})
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+    assert "Next: dvc repro curate@pixel-8" in log.read_text()
 
 
 def test_a_leak_fails_its_stage_names_the_pairs_and_nothing_trains(finished: Project, tmp_path: Path) -> None:
