@@ -115,12 +115,13 @@ def _samples(source: Corpus, part: Part) -> Iterator[EncodedSample | Reject]:
     """The part's samples, under the keys of the merged corpus."""
     yield from part.rejects
     header = source.header
-    columns = manifest_columns(header.kind, header.synthesized).keys() - json_columns(header.kind, header.synthesized)
-    columns -= {"shard"} | {f"{name}_{what}" for name in (*source.fields, "json") for what in _WRITTEN}
+    columns = set(manifest_columns(header.kind, header.synthesized, header.arrays))
+    columns -= {"shard", *json_columns(header.kind, header.synthesized)}
+    columns -= {f"{name}_{what}" for name in header.suffixes for what in _WRITTEN}
     for row in between(source.path, part.first, part.last):
         if row["shard"] != part.shard or row["key"] in part.skip:
             continue
-        members = {name: _member(source, row, name) for name in (*source.fields, "json")}
+        members = {name: _member(source, row, name) for name in header.suffixes}
         meta = json.loads(members.pop("json"))
         key = f"{part.sequence}/{row['frame']}"
         meta |= {"key": key, "sequence": part.sequence}
@@ -141,9 +142,12 @@ def _member(source: Corpus, row: dict[str, Any], name: str) -> bytes:
 
 
 def _check_alike(sources: Sequence[Corpus]) -> None:
-    kinds = {(s.kind, s.header.ext, s.header.synthesized): s.path for s in sources}
+    kinds = {(s.kind, s.header.ext, s.header.synthesized, s.header.arrays): s.path for s in sources}
     if len(kinds) > 1:
-        found = [f"{path}: {kind}, {ext}, {_made(made)}" for (kind, ext, made), path in kinds.items()]
+        found = [
+            f"{path}: {', '.join((kind, ext, _made(made), *(f'with {name}' for name in arrays)))}"
+            for (kind, ext, made, arrays), path in kinds.items()
+        ]
         raise CorpusError(
             "corpora of different kinds cannot be merged, because every sample of a corpus has the same fields:\n"
             + "\n".join(f"  {line}" for line in found)
@@ -174,6 +178,7 @@ def _header(name: str, sources: Sequence[Corpus], notes: Sequence[str]) -> Heade
         codecs=codecs,
         device_class=classes[0] if all(other == classes[0] for other in classes) else None,
         synthesized=headers[0].synthesized,
+        arrays=headers[0].arrays,
         quality=all(header.quality for header in headers),
         max_pixels=max(header.max_pixels for header in headers),
         notes=(*said, *notes),
@@ -249,7 +254,7 @@ def _rows_of(path: Path, sequence: str) -> Iterator[dict[str, Any]]:
 
 
 def _digests(row: dict[str, Any], corpus: Corpus) -> tuple[bytes, ...]:
-    return tuple(row[f"{name}_sha256"] for name in (*corpus.fields, "json"))
+    return tuple(row[f"{name}_sha256"] for name in corpus.header.suffixes)
 
 
 def _free_sequence(merged: _Merged, sequence: str, name: str, longest_frame: int) -> str:

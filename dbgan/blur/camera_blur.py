@@ -155,7 +155,8 @@ class CameraBlur:
         picture, record = run(self.inner, frames, seed=seed, key=key, variant=variant)
         constants["saturation"] = 0.0
         again = photograph_again(picture, constants)
-        return again, Record(record.method, record.noise, {**record.parameters, "camera": constants})
+        parameters = {**record.parameters, "camera": constants}
+        return again, Record(record.method, record.noise, parameters, record.motion)
 
 
 def photograph(blur: LightBlur, frames: Sequence[NDArray[np.uint8]], parameters: dict[str, Any]) -> NDArray[np.uint8]:

@@ -7,11 +7,13 @@ Whoever runs blurs asks `window_of(blur)` which neighbours of a sharp frame are 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dbgan.corpus.motion import Motion
 
 Expose = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """A stored picture (HWC uint8 RGB) to its light (HWC float64, 1 is the full well, highlights may be above)."""
@@ -25,11 +27,13 @@ class Record:
         method: the blur's name, such as "kernel" or "bgan".
         noise: BGAN's z; empty for blurs that have none.
         parameters: JSON-able, sufficient to make the image again from its sharp one.
+        motion: of every part of the picture, where the blur was asked to tell; a field of the pair, not of its row.
     """
 
     method: str
     noise: tuple[float, ...]
     parameters: dict[str, Any]
+    motion: Motion | None = field(default=None, compare=False)
 
 
 class Blur(Protocol):

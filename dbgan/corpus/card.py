@@ -12,6 +12,18 @@ from dbgan.corpus.header import Header
 from dbgan.corpus.layout import WARNINGS
 
 _DTYPES = {"text": "string", "int32": "int32", "float": "float64", "flag": "bool"}
+# No two alike parts are one object: YAML would write an alias, which Hugging Face reads as nothing the second time.
+_ARRAYS = {
+    "motion": {
+        "name": "motion.npz",
+        "struct": [
+            {"name": "velocity", "sequence": {"sequence": {"sequence": "float16"}}},
+            {"name": "acceleration", "sequence": {"sequence": {"sequence": "float16"}}},
+            {"name": "defocus", "sequence": {"sequence": "float16"}},
+            {"name": "cell", "dtype": "int32"},
+        ],
+    }
+}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
 _KINDS = {
     "paired": "Pairs of a blurry and a sharp picture of the same moment",
@@ -67,6 +79,7 @@ def front_matter(header: Header, counts: Mapping[str, Any]) -> dict[str, Any]:
     samples = counts["samples"]
     features: list[dict[str, Any]] = [{"name": "__key__", "dtype": "string"}, {"name": "__url__", "dtype": "string"}]
     features += [{"name": f"{field}.{header.ext}", "dtype": "image"} for field in header.fields]
+    features += [_ARRAYS[field] for field in header.arrays]
     struct = [_feature(*item) for item in json_columns(header.kind, header.synthesized).items()]
     features.append({"name": "json", "struct": struct})
     return {
@@ -92,6 +105,7 @@ def _numbers(header: Header, counts: Mapping[str, Any]) -> str:
         ("shards", f"{counts['shards']:,}"),
         ("bytes in shards", f"{counts['bytes']:,}"),
         ("image fields", ", ".join(f"`{field}.{header.ext}`" for field in header.fields)),
+        *(("other fields", f"`{header.suffixes[field]}`") for field in header.arrays),
         ("picture sizes, px", _some(counts["sizes"])),
         ("stored as the source had them", _kept(header, counts)),
         ("devices", _some({device or "unknown": n for device, n in counts["devices"].items()})),
@@ -132,7 +146,7 @@ def _warned(counts: Mapping[str, Any]) -> str:
 
 
 def _layout(header: Header) -> str:
-    members = " ".join(f"`{field}.{header.ext}`" for field in header.fields)
+    members = " ".join(f"`{suffix}`" for suffix in header.suffixes.values() if suffix != "json")
     return (
         "## Files\n\n"
         f"`SHARD.tar`: webdataset shards, each sample {members} `json`. `manifest.parquet`: one row per sample, with "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dbgan.corpus.layout import ALLOWED_NUMBERS, ALLOWED_TEXT, FIELDS, Kind
@@ -60,12 +60,14 @@ def nullable_columns(kind: Kind) -> tuple[str, ...]:
     return (*measure_columns(kind), *hash_columns(kind))
 
 
-def manifest_columns(kind: Kind, synthesized: bool) -> dict[str, str]:
-    """Every column of the manifest, in order, and its type."""
+def manifest_columns(kind: Kind, synthesized: bool, arrays: Sequence[str] = ()) -> dict[str, str]:
+    """Every column of the manifest, in order, and its type; `arrays` are the corpus's fields that are no pictures."""
     columns = dict.fromkeys(("key", "sequence", "frame", "shard"), "text")
     for field in FIELDS[kind]:
         columns |= {f"{field}_offset": "int64", f"{field}_size": "int64"}
         columns |= {f"{field}_sha256": "digest", f"{field}_pixels_sha256": "digest"}
+    for field in arrays:
+        columns |= {f"{field}_offset": "int64", f"{field}_size": "int64", f"{field}_sha256": "digest"}
     columns |= {"json_offset": "int64", "json_size": "int64", "json_sha256": "digest"}
     columns |= {"width": "int32", "height": "int32", **allowed_columns(), "origin": "text"}
     columns |= {**kept_columns(kind), "warnings": "text"}

@@ -14,6 +14,7 @@ from typing import Any
 from dbgan import files
 from dbgan.corpus.columns import json_columns
 from dbgan.corpus.header import Header
+from dbgan.corpus.layout import ARRAYS
 
 CROISSANT = "croissant.json"
 
@@ -101,6 +102,7 @@ def describe(header: Header, shards: Sequence[Mapping[str, Any]], tables: Mappin
                 for field in header.fields
                 if tars
             ),
+            *(_arrays(field, [f"{shard['name']}.tar" for shard in tars]) for field in header.arrays if tars),
         ],
         "recordSet": [_samples(header), *(_picture_records(field) for field in header.fields if tars)],
     }
@@ -130,6 +132,18 @@ def _pictures(field: str, ext: str, tars: Sequence[str]) -> dict[str, Any]:
         "containedIn": [{"@id": tar} for tar in tars],
         "encodingFormat": _FORMATS[ext],
         "includes": f"*.{field}.{ext}",
+    }
+
+
+def _arrays(field: str, tars: Sequence[str]) -> dict[str, Any]:
+    """Files that are no pictures: named, but mlcroissant has no type to read them by."""
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{field}-arrays",
+        "name": f"{field}-arrays",
+        "containedIn": [{"@id": tar} for tar in tars],
+        "encodingFormat": "application/x-npz",
+        "includes": f"*.{field}.{ARRAYS[field]}",
     }
 
 

@@ -12,7 +12,14 @@ from dbgan.corpus.header import Header
 from dbgan.corpus.read import read_header
 from dbgan.corpus.rows import rows
 
-What = Literal["samples added", "samples removed", "pictures changed", "pictures encoded anew", "metadata changed"]
+What = Literal[
+    "samples added",
+    "samples removed",
+    "pictures changed",
+    "pictures encoded anew",
+    "motion changed",
+    "metadata changed",
+]
 _SIGNS = {"samples added": "+", "samples removed": "-"}
 
 
@@ -54,12 +61,14 @@ def compare(old: Path, new: Path) -> Iterator[Difference]:
             b = next(right, None)
         else:
             yield from _pictures(a, b, of_old, of_new)
+            yield from _arrays(a, b, of_old, of_new)
             yield from _metadata(a, b, of_old, of_new)
             a, b = next(left, None), next(right, None)
 
 
 def _rows(path: Path, header: Header) -> Iterator[dict[str, Any]]:
     digests = [f"{field}_{digest}" for field in header.fields for digest in ("sha256", "pixels_sha256")]
+    digests += [f"{field}_sha256" for field in header.arrays]
     return rows(path, [*json_columns(header.kind, header.synthesized), *digests])
 
 
@@ -75,6 +84,13 @@ def _pictures(a: dict[str, Any], b: dict[str, Any], of_a: Header, of_b: Header) 
         yield Difference(a["key"], "pictures changed", ", ".join(changed))
     if encoded:
         yield Difference(a["key"], "pictures encoded anew", ", ".join(encoded))
+
+
+def _arrays(a: dict[str, Any], b: dict[str, Any], of_a: Header, of_b: Header) -> Iterator[Difference]:
+    """Motion whose bytes differ, or that only one has."""
+    named = {*of_a.arrays, *of_b.arrays}
+    if any(a.get(f"{field}_sha256") != b.get(f"{field}_sha256") for field in named):
+        yield Difference(a["key"], "motion changed", ", ".join(sorted(named)))
 
 
 def _metadata(a: dict[str, Any], b: dict[str, Any], of_a: Header, of_b: Header) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from dbgan.corpus.layout import ARRAYS
 from dbgan.corpus.read import Corpus
 from dbgan.corpus.rows import rows
 from dbgan.errors import CorpusError, require
@@ -44,8 +45,7 @@ def extract(corpus: Corpus, out: Path, *, sequence: str = "") -> int:
         for row, members in _samples(corpus, "extract", sequence):
             (folder / row["sequence"]).mkdir(exist_ok=True)
             for field, data in members.items():
-                suffix = "json" if field == "json" else f"{field}.{corpus.header.ext}"
-                (folder / f"{row['key']}.{suffix}").write_bytes(data)
+                (folder / f"{row['key']}.{corpus.header.suffixes[field]}").write_bytes(data)
             count += 1
         if sequence and not count:
             raise CorpusError(
@@ -59,7 +59,7 @@ def to_folders(corpus: Corpus, out: Path) -> int:
 
     BasicSR looks up partners by file name in one flat folder, so NAME is `SEQUENCE-FRAME`; where two keys would get
     the same NAME, both end in `-` and 8 hex digits of their key's sha256. Lines of meta_info.txt are
-    `NAME.EXT (HEIGHT,WIDTH,3)`. Of a corpus of one field there is one folder.
+    `NAME.EXT (HEIGHT,WIDTH,3)`. Of a corpus of one field there is one folder; motion goes to `out/motion/NAME.npz`.
 
     Args:
         corpus: an open corpus; its selection holds.
@@ -71,11 +71,14 @@ def to_folders(corpus: Corpus, out: Path) -> int:
     ambiguous = _ambiguous(corpus)
     count = 0
     with atomic_folder(out) as folder:
-        for field in corpus.fields:
-            (folder / SIDES[field]).mkdir()
+        for name in (*(SIDES[field] for field in corpus.fields), *corpus.header.arrays):
+            (folder / name).mkdir()
         with (folder / "meta_info.txt").open("w") as lines:
             for row, members in _samples(corpus, "export"):
-                name = f"{_flat(row['key'], ambiguous)}.{corpus.header.ext}"
+                flat = _flat(row["key"], ambiguous)
+                name = f"{flat}.{corpus.header.ext}"
+                for field in corpus.header.arrays:
+                    (folder / field / f"{flat}.{ARRAYS[field]}").write_bytes(members[field])
                 for field in corpus.fields:
                     (folder / SIDES[field] / name).write_bytes(members[field])
                 lines.write(f"{name} ({row['height']},{row['width']},3)\n")
@@ -88,7 +91,7 @@ def to_lmdb(corpus: Corpus, out: Path) -> int:
 
     LMDB keys are the corpus's keys in ASCII, values the picture files. meta_info.txt in each has the lines
     `KEY.EXT (HEIGHT,WIDTH,3) 1`; the last number is the level at which BasicSR's own tool
-    compresses, which no reader uses.
+    compresses, which no reader uses. Motion has no place in it and is left out.
 
     Args:
         corpus: an open corpus; its selection holds.
@@ -115,7 +118,7 @@ def to_lmdb(corpus: Corpus, out: Path) -> int:
 
 def _samples(corpus: Corpus, label: str, sequence: str = "") -> Iterator[tuple[Row, dict[str, bytes]]]:
     """Manifest rows and the bytes of their members, each checked against its sha256; one sample is in memory."""
-    fields = (*corpus.fields, "json")
+    fields = tuple(corpus.header.suffixes)
     columns = ["key", "sequence", "width", "height", *(f"{field}_sha256" for field in fields)]
     with progress(f"{label} {corpus.name}", len(corpus)) as bar:
         for row in rows(corpus.path, columns):

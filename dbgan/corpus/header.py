@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from dbgan.corpus.layout import EXTENSIONS, FIELDS, FORMAT_VERSION, Kind
+from dbgan.corpus.layout import ARRAYS, EXTENSIONS, FIELDS, FORMAT_VERSION, Kind
 from dbgan.errors import CorpusError
 
 
@@ -24,6 +24,7 @@ class Header:
         device_class: where bytes were computed (`recipe.device_class()`), None where they were only stored.
         synthesized: whether samples carry lineage (source, variant, noise, method, generator).
         quality: whether the manifest's quality measures are filled; else they are null.
+        arrays: fields that are no pictures, of `layout.ARRAYS`, which every sample has beside them.
         max_pixels: no picture has more: readers refuse what promises more, and nothing else for its size.
         notes: sentences for the card, such as what is known to be odd about the source.
     """
@@ -38,6 +39,7 @@ class Header:
     quality: bool = True
     notes: tuple[str, ...] = field(default=())
     max_pixels: int = 200_000_000
+    arrays: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -47,15 +49,26 @@ class Header:
         if not isinstance(self.max_pixels, int) or self.max_pixels < 1:
             raise ValueError(f"max_pixels {self.max_pixels!r} is not a number of pixels")
         object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "arrays", tuple(self.arrays))
+        if not set(self.arrays) <= set(ARRAYS) or (self.arrays and not self.synthesized):
+            raise ValueError(f"arrays {self.arrays!r}: only synthesized corpora have some, of {', '.join(ARRAYS)}")
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Image fields of every sample."""
         return FIELDS[self.kind]
 
+    @property
+    def suffixes(self) -> dict[str, str]:
+        """Every member of a sample, in the order of the tar, and what its name ends in after the key and a dot."""
+        arrays = {field: f"{field}.{ARRAYS[field]}" for field in self.arrays}
+        return {**{field: f"{field}.{self.ext}" for field in self.fields}, **arrays, "json": "json"}
+
     def to_json(self) -> dict[str, Any]:
         """The header's part of corpus.json."""
         values = asdict(self)
+        # Only where there are some: corpora written before there was a choice keep their bytes.
+        values |= {"arrays": list(self.arrays)} if values.pop("arrays") else {}
         return {**values, "notes": list(self.notes), "fields": list(self.fields), "format_version": FORMAT_VERSION}
 
     @classmethod
@@ -67,7 +80,7 @@ class Header:
                 f"{where}: expected corpus format {FORMAT_VERSION}, found {found!r}.\n"
                 "Next: build the corpus again with this version (`dvc repro`), or read it with the one that wrote it."
             )
-        names = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls) if f.name != "arrays" or f.name in values]
         missing = [name for name in names if name not in values]
         if missing:
             raise CorpusError(f"{where}: no key {', '.join(missing)}.\nNext: build the corpus again (`dvc repro`).")

@@ -19,10 +19,11 @@ from dbgan.errors import CorpusError
 def facts(path: Path) -> dict[str, str]:
     """Name -> text for `dbgan corpus info`: counts, picture sizes, devices, splits, bytes and disk."""
     header = read_header(path)
+    members = [field for field in header.suffixes if field != "json"]
     known = counts(path)
     shown = {
         "corpus": header.name,
-        "kind": f"{header.kind} ({', '.join(header.fields)}){', synthesized' if header.synthesized else ''}",
+        "kind": f"{header.kind} ({', '.join(members)}){', synthesized' if header.synthesized else ''}",
         "samples": f"{known['samples']:,}",
         "sequences": f"{known['sequences']:,}",
         "shards": f"{known['shards']:,}, {known['bytes'] / 1e6:,.1f} MB",
@@ -32,7 +33,7 @@ def facts(path: Path) -> dict[str, str]:
     }
     if known["rejects"]:
         shown["reject reasons"] = counted(known["reject_reasons"])
-    shown |= {f"{field}.{header.ext}": _sizes(path, field) for field in header.fields if known["samples"]}
+    shown |= {header.suffixes[field]: _sizes(path, field) for field in members if known["samples"]}
     shown["disk"] = f"{sum(entry.stat().st_size for entry in path.rglob('*') if entry.is_file()) / 1e6:,.1f} MB"
     selection = path.with_name(f"{path.name}.selection.parquet")
     if selection.is_file():

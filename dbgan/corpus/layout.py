@@ -15,11 +15,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dbgan.corpus.motion import Motion
 from dbgan.recipe import FORMAT_VERSION as FORMAT_VERSION
 
 Kind = Literal["paired", "blurry", "sharp"]
 FIELDS: dict[str, tuple[str, ...]] = {"paired": ("blur", "sharp"), "blurry": ("blur",), "sharp": ("sharp",)}
 """Image fields of each kind, in the order of the tar's members; `json` comes last."""
+
+ARRAYS = {"motion": "npz"}
+"""Optional fields of synthesized pairs that are no pictures, and their file type; they come after the pictures."""
 
 EXTENSIONS = ("png", "jpg")
 MAX_KEY = 90
@@ -70,11 +74,15 @@ LINEAGE_TEXT = ("source_corpus", "source_key", "method", "parameters", "generato
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample as read: `images[field]` is HWC uint8 RGB, `meta` the parsed `json` member."""
+    """One sample as read: `images[field]` is HWC uint8 RGB, `meta` the parsed `json` member.
+
+    `motion` is the sample's `motion.npz`, in corpora that have it.
+    """
 
     key: str
     images: dict[str, NDArray[np.uint8]]
     meta: dict[str, Any]
+    motion: Motion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class EncodedSample:
 
     Attributes:
         key: `SEQUENCE/FRAME`.
-        fields: image field -> file bytes, in the corpus's extension.
+        fields: image field -> file bytes, in the corpus's extension; and those of `ARRAYS` that the corpus has.
         meta: the `json` member, complete (`meta_for`).
         columns: further manifest columns of this row: pixel digests, quality measures, width, height, ...
         kept: image fields whose bytes hold the source's own compressed pixels; the others were encoded.

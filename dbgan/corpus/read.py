@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from dbgan.corpus.header import Header
 from dbgan.corpus.index import Index
 from dbgan.corpus.layout import Kind, Sample
+from dbgan.corpus.motion import Motion
+from dbgan.corpus.motion import decode as decode_motion
 from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet, read_schema
 from dbgan.errors import CorpusError
 
@@ -63,7 +65,7 @@ class Corpus:
         if split is not None and selection is None:
             raise ValueError(f"split={split!r} needs a selection: which sample is in which split is written there")
         header = read_header(path)
-        index = Index(path / MANIFEST, (*header.fields, "json"))
+        index = Index(path / MANIFEST, tuple(header.suffixes))
         rows = None if selection is None else _selected(index, Path(selection), split, path)
         return cls(path, header, index, rows)
 
@@ -102,19 +104,23 @@ class Corpus:
         return isinstance(key, str) and self._row_of(key) is not None
 
     def __getitem__(self, which: int | str) -> Sample:
-        """The sample at a position or of a key: images decoded to HWC uint8 RGB, `meta` the parsed json member."""
+        """The sample at a position or of a key: images decoded to HWC uint8 RGB, `meta` the parsed json member.
+
+        Raises:
+            CorpusError: a shard cannot be read, or a member is not what it should be.
+        """
         from dbgan.image.codec import decode
 
         row = self._row(which)
         key = self._index.key(row)
         limit = self.header.max_pixels
         images = {field: decode(self._member(row, field), max_pixels=limit) for field in self.fields}
-        return Sample(key, images, self._json(row))
+        return Sample(key, images, self._json(row), self._motion(row) if "motion" in self.header.arrays else None)
 
     def encoded(self, which: int | str, field: str) -> bytes:
-        """The stored bytes of one member: an image field, or `json`."""
-        if field not in (*self.fields, "json"):
-            raise KeyError(f"{self.path} has the fields {', '.join(self.fields)} and json, not {field!r}")
+        """The stored bytes of one member: an image field, `json`, or `motion` where the corpus has it."""
+        if field not in self.header.suffixes:
+            raise KeyError(f"{self.path} has the fields {', '.join(self.header.suffixes)}, not {field!r}")
         return self._member(self._row(which), field)
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -177,6 +183,15 @@ class Corpus:
             f"{self.path}: the json member of {self._index.key(row)} is no JSON object ({what}).\n"
             "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
         )
+
+    def _motion(self, row: int) -> Motion:
+        try:
+            return decode_motion(self._member(row, "motion"))
+        except ValueError as error:
+            raise CorpusError(
+                f"{self.path}: the motion of {self._index.key(row)} {error}.\n"
+                "Next: `dbgan corpus verify`, then `dvc pull` or build the corpus again."
+            ) from None
 
     def _member(self, row: int, field: str) -> bytes:
         shard, offset, size = self._index.place(row, field)

@@ -7,11 +7,13 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from dbgan.corpus.motion import decode as decode_motion
 from dbgan.errors import CorpusError, require
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dbgan.corpus.header import Header
     from dbgan.corpus.read import Corpus
 
 Item = dict[str, Any]
@@ -20,10 +22,11 @@ Item = dict[str, Any]
 def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = True, split: bool = True) -> Any:
     """A `webdataset.DataPipeline` of samples as dictionaries.
 
-    Each has `__key__`, `__url__`, `FIELD.EXT` (HWC uint8 RGB) and `json` (parsed). Append webdataset's own stages with
-    `.compose(...)`. Shards are split by node and by DataLoader worker. Shards are opened as plain files: a `pipe:` URL
-    is never run, and a member that is no image or json (a pickle, for one) is an error. So is a shard that does not
-    hold the manifest's samples: webdataset alone would end early without a word.
+    Each has `__key__`, `__url__`, `FIELD.EXT` (HWC uint8 RGB), `json` (parsed) and, in corpora that have it,
+    `motion.npz` (a `Motion`). Append webdataset's own stages with `.compose(...)`. Shards are split by node and by
+    DataLoader worker. Shards are opened as plain files: a `pipe:` URL is never run, and a member that is none of these
+    (a pickle, for one) is an error. So is a shard that does not hold the manifest's samples: webdataset alone would end
+    early without a word.
 
     Args:
         corpus: an open corpus; its selection holds.
@@ -43,7 +46,7 @@ def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = 
     if shuffle:
         stages.append(wds.detshuffle(bufsize=len(shards) + 1, initial=len(shards) + 1, seed=seed))
     stages += [wds.split_by_node, wds.split_by_worker] if split else []
-    stages.append(_Read(corpus.path, corpus.fields, corpus.header.ext))
+    stages.append(_Read(corpus.path, corpus.header))
     if shuffle:
         stages.append(wds.detshuffle(bufsize=shuffle, initial=shuffle, seed=seed))
     if decode:
@@ -64,9 +67,9 @@ class _Shards:
 class _Read:
     """Second stage: shards to samples, members as bytes."""
 
-    def __init__(self, path: Path, fields: tuple[str, ...], ext: str) -> None:
+    def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self.members = (*(f"{field}.{ext}" for field in fields), "json")
+        self.members = tuple(header.suffixes.values())
 
     def __call__(self, shards: Iterable[tuple[str, list[str]]]) -> Iterator[Item]:
         for shard, keys in shards:
@@ -109,7 +112,7 @@ class _Read:
 
 
 class _Decoded:
-    """Last stage: images as HWC uint8 RGB, `json` parsed."""
+    """Last stage: images as HWC uint8 RGB, `json` and `motion.npz` parsed."""
 
     def __init__(self, max_pixels: int) -> None:
         self.max_pixels = max_pixels
@@ -124,6 +127,9 @@ class _Decoded:
         if name.startswith("__"):
             return item[name]
         try:
+            if name == "motion.npz":
+                return decode_motion(item[name])
             return json.loads(item[name]) if name == "json" else decode(item[name], max_pixels=self.max_pixels)
         except (ValueError, RecursionError) as error:
-            raise CorpusError(f"{item['__url__']}: {item['__key__']}.{name} is not JSON ({error}).") from None
+            what = "motion" if name == "motion.npz" else "JSON"
+            raise CorpusError(f"{item['__url__']}: {item['__key__']}.{name} is not {what} ({error}).") from None

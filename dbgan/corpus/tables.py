@@ -56,10 +56,10 @@ REJECTS_SCHEMA = pa.schema(
 """One row per refused input; `shard` is empty for what was refused before it belonged to one."""
 
 
-def manifest_schema(kind: Kind, synthesized: bool) -> pa.Schema:
+def manifest_schema(kind: Kind, synthesized: bool, arrays: Sequence[str] = ()) -> pa.Schema:
     """Schema of manifest.parquet. Only quality measures and perceptual hashes may be null."""
     nullable = nullable_columns(kind)
-    columns = manifest_columns(kind, synthesized)
+    columns = manifest_columns(kind, synthesized, arrays)
     return pa.schema([pa.field(name, _ARROW[kind_], nullable=name in nullable) for name, kind_ in columns.items()])
 
 
@@ -89,7 +89,7 @@ def finish(
     tally = fold.Tally(flags=tuple(kept_columns(header.kind)))
 
     corpus.mkdir(parents=True, exist_ok=True)
-    _write_manifest(corpus, manifest_schema(header.kind, header.synthesized), done, tally)
+    _write_manifest(corpus, manifest_schema(header.kind, header.synthesized, header.arrays), done, tally)
     counts = _counts(summaries, tally, [reject for _, reject in refused])
     _write_table(corpus / REJECTS, _rejects_table(refused))
     _write_table(corpus / SHARDS, _shards_table(summaries))

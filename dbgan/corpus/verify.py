@@ -50,7 +50,7 @@ def verify(
     """
     try:
         header = read_header(path)
-        _same_columns(path, tables.MANIFEST, tables.manifest_schema(header.kind, header.synthesized))
+        _same_columns(path, tables.MANIFEST, tables.manifest_schema(header.kind, header.synthesized, header.arrays))
         shards = _table(path, tables.SHARDS, tables.SHARDS_SCHEMA)
         rejects = _table(path, tables.REJECTS, tables.REJECTS_SCHEMA)
         manifest = outline(path)

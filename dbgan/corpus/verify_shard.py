@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbgan.corpus import tables
+from dbgan.corpus import motion, tables
 from dbgan.corpus.columns import coerce, json_columns
 from dbgan.corpus.header import Header
 from dbgan.corpus.layout import pixel_digest
@@ -40,9 +40,7 @@ class ShardCheck:
         self.header, self.shard, self.rows, self.quick = header, shard, rows, quick
         # Which row and field a member's name stands for; what is left at the end is not in the tar.
         self.expected = {
-            f"{row['key']}.{suffix}": (row, field)
-            for row in rows
-            for field, suffix in [*((field, f"{field}.{header.ext}") for field in header.fields), ("json", "json")]
+            f"{row['key']}.{suffix}": (row, field) for row in rows for field, suffix in header.suffixes.items()
         }
         self.pixels = not quick and (header.ext == "png" or dict(header.codecs) == codec_versions())
 
@@ -95,7 +93,8 @@ class ShardCheck:
             return
         if not self.quick and hashlib.sha256(data).digest() != row[f"{field}_sha256"]:
             yield Problem(where, "its sha256 is not the manifest's")
-        check = self._json(data, row) if field == "json" else self._image(data, row, field)
+        kinds = {"json": self._json, "motion": self._motion}
+        check = kinds[field](data, row) if field in kinds else self._image(data, row, field)
         yield from (Problem(where, what) for what in check)
 
     def _json(self, data: bytes, row: dict[str, Any]) -> Iterator[str]:
@@ -114,6 +113,18 @@ class ShardCheck:
         for name in columns:
             if values[name] != row[name]:
                 yield f"{name} is {values[name]!r}, the manifest has {row[name]!r}"
+
+    def _motion(self, data: bytes, row: dict[str, Any]) -> Iterator[str]:
+        """The arrays of the format and no others, in their canonical bytes, of the pictures' size."""
+        try:
+            found = motion.decode(data)
+        except ValueError as error:
+            yield str(error)
+            return
+        if not self.quick and motion.encode(found) != data:
+            yield "is not in canonical form (stored, fixed dates, nothing beside the arrays)"
+        if not found.covers(row["height"], row["width"]):
+            yield f"its cells do not cover {row['width']}x{row['height']} px"
 
     def _image(self, data: bytes, row: dict[str, Any], field: str) -> Iterator[str]:
         for part in metadata_in(data, self.header.ext):

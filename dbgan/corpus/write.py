@@ -5,14 +5,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from dbgan import files
 from dbgan.corpus import receipts
 from dbgan.corpus.columns import coerce, json_columns, manifest_columns, nullable_columns
-from dbgan.corpus.layout import EXTENSIONS, FIELDS, KEY_PART, EncodedSample, Kind, Plan, Receipt, Reject, make_key
+from dbgan.corpus.layout import (
+    ARRAYS,
+    EXTENSIONS,
+    FIELDS,
+    KEY_PART,
+    EncodedSample,
+    Kind,
+    Plan,
+    Receipt,
+    Reject,
+    make_key,
+)
 from dbgan.recipe import canonical
 
 TAR_BLOCK = 512
@@ -25,6 +36,7 @@ def write_shard(
     ext: str,
     samples: Iterable[EncodedSample | Reject],
     *,
+    arrays: Sequence[str] = (),
     code: str = "",
 ) -> Receipt:
     """Stream `samples` into `corpus/SHARD.tar`, then write its receipt.
@@ -38,6 +50,7 @@ def write_shard(
         kind: which image fields every sample has.
         ext: file type of every image.
         samples: sorted strictly by key, all of `plan.sequence`; rejects may stand anywhere between.
+        arrays: fields of `layout.ARRAYS` that every sample has as well.
         code: digest of the builder's code, noted in the receipt.
 
     Returns:
@@ -61,7 +74,7 @@ def write_shard(
             if tar is None:
                 tar = _Tar(stack.enter_context(files.atomic_writer(target)))
             _check_key(sample.key, plan, rows[-1]["key"] if rows else "")
-            rows.append(_add_sample(tar, sample, plan.shard, kind, ext))
+            rows.append(_add_sample(tar, sample, plan.shard, kind, ext, arrays))
         if tar is not None:
             tar.finish()
         if target.exists():
@@ -98,23 +111,26 @@ def _check_key(key: str, plan: Plan, last: str) -> None:
         raise ValueError(f"shard {plan.shard}: sample {key!r} came after {last!r}; samples must be sorted by key")
 
 
-def _add_sample(tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: str) -> dict[str, Any]:
+def _add_sample(
+    tar: _Tar, sample: EncodedSample, shard: str, kind: Kind, ext: str, arrays: Sequence[str]
+) -> dict[str, Any]:
     """Append the sample's members; returns its manifest row."""
     where = f"shard {shard}, sample {sample.key}"
-    if set(sample.fields) != set(FIELDS[kind]):
-        raise ValueError(f"{where}: a {kind} sample has fields {FIELDS[kind]}, found {sorted(sample.fields)}")
+    suffixes = {field: f"{field}.{ext}" for field in FIELDS[kind]} | {name: f"{name}.{ARRAYS[name]}" for name in arrays}
+    if sample.fields.keys() != suffixes.keys():
+        raise ValueError(f"{where}: a {kind} sample has fields {tuple(suffixes)}, found {sorted(sample.fields)}")
     synthesized = "variant" in sample.meta
     kept = {f"{field}_kept": field in sample.kept for field in FIELDS[kind]}
     meta = coerce({**sample.meta, **kept}, json_columns(kind, synthesized), (), f"{where}, json")
     if meta["key"] != sample.key or f"{meta['sequence']}/{meta['frame']}" != sample.key:
         raise ValueError(f"{where}: its json member is of {meta['key']!r} ({meta['sequence']!r}, {meta['frame']!r})")
     row: dict[str, Any] = {**meta, **sample.columns, "shard": shard, "warnings": " ".join(sorted(sample.warnings))}
-    members = {field: (f"{field}.{ext}", sample.fields[field]) for field in FIELDS[kind]}
+    members = {field: (suffix, sample.fields[field]) for field, suffix in suffixes.items()}
     for field, (suffix, data) in {**members, "json": ("json", canonical(meta))}.items():
         row[f"{field}_offset"] = tar.add(f"{sample.key}.{suffix}", data)
         row[f"{field}_size"] = len(data)
         row[f"{field}_sha256"] = sample.sha256.get(field) or hashlib.sha256(data).digest()
-    return coerce(row, manifest_columns(kind, synthesized), nullable_columns(kind), f"{where}, manifest row")
+    return coerce(row, manifest_columns(kind, synthesized, arrays), nullable_columns(kind), f"{where}, manifest row")
 
 
 class _Tar:

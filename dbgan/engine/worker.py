@@ -94,7 +94,9 @@ class Worker:
         header, started = self._task.header, time.perf_counter()
         busy: dict[str, float] = {}
         with threads(self._task.threads), contextlib.closing(self._samples(plan, busy, tick)) as samples:
-            receipt = write_shard(folder, plan, header.kind, header.ext, samples, code=self._task.code)
+            receipt = write_shard(
+                folder, plan, header.kind, header.ext, samples, arrays=header.arrays, code=self._task.code
+            )
         return Built(receipt.summary, time.perf_counter() - started, busy)
 
     def _samples(

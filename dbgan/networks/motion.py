@@ -22,10 +22,13 @@ EDGE_SIGMA = 0.08
 EDGE_FLOOR = 1e-3
 """Weight that remains across the strongest edge, so that a lone pixel still has a field."""
 
-SMOOTHING = (1, 2)
+SMOOTHING = (1, 2, 4)
 """Dilations, in cells, of the 3x3 filters that smooth the fields along the picture."""
 
 LUMA = (0.299, 0.587, 0.114)
+
+Place = tuple[int, int, int, int]
+"""Where a part of a picture is: its top and left, multiples of CELL; height and width of the whole. px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,18 @@ def whole_cells(image: Tensor) -> Tensor:
     return F.pad(image, (0, right, 0, below), mode="replicate") if below or right else image
 
 
+def cell_centres(image: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+    """x and y of the cells of `image` from the centre of the whole picture, px: (1, 1, 1, w) and (1, 1, h, 1).
+
+    Multiples of 1/2, so that a part computes the very numbers that the whole does.
+    """
+    centres = []
+    for length, begin, whole in zip(image.shape[:1:-1], place[1::-1], place[:1:-1], strict=True):
+        cells = torch.arange(-(-length // CELL), device=image.device, dtype=torch.float64)
+        centres.append((cells * CELL + (CELL / 2 + begin - whole / 2)).to(image.dtype))
+    return centres[0].view(1, 1, 1, -1), centres[1].view(1, 1, -1, 1)
+
+
 def luma(picture: Tensor) -> Tensor:
     """(N, 1, H, W). Sums of channels rather than a convolution: their order is fixed on every device."""
     red, green, blue = (picture[:, c : c + 1] * weight for c, weight in enumerate(LUMA))
@@ -188,6 +203,23 @@ def upsampled(values: Tensor, luma: Tensor, guide: Tensor, top: int, bottom: int
             total[there] += weight * near[cells][..., :, None, :, None]
             weights[there] += weight
     return (total / weights).reshape(count, channels, (bottom - top) * CELL, width * CELL)
+
+
+def fitted(fields: Fields, image: Tensor) -> Fields:
+    """`fields` on the cells of `image`: unchanged where they are of its size, else resized and led along its edges."""
+    guide = cell_means(luma(whole_cells(image).to(fields.velocity.dtype)))
+    rows, columns = guide.shape[-2:]
+    if tuple(fields.velocity.shape[-2:]) == (rows, columns):
+        return fields
+    return unstacked(smoothed(fields.resized(rows, columns).stacked(), guide))
+
+
+def per_pixel(fields: Fields, image: Tensor) -> Tensor:
+    """(N, 5, H, W): velocity x, y, acceleration x, y and defocus of every pixel of `image`, as `fields` blur it."""
+    brightness = luma(whole_cells(image).to(fields.velocity.dtype))
+    guide = cell_means(brightness)
+    values = fitted(fields, image).stacked()
+    return upsampled(values, brightness, guide, 0, guide.shape[2])[..., : image.shape[2], : image.shape[3]]
 
 
 def longest_offset(values: Tensor) -> int:

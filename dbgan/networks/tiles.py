@@ -21,6 +21,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +109,8 @@ def apply(
         top, bottom = aligned(windows(rows, height, halo), stride)
         left, right = aligned(windows(columns, width, halo), stride)
         window = image[..., top:bottom, left:right].contiguous(memory_format=torch.channels_last)
-        part = _run(network, window, *extra)
+        known = {"place": (top, left, height, width)} if getattr(network, "placed", False) else {}
+        part = _run(network, window, *extra, **known)
         if tuple(part.shape[-2:]) != (bottom - top, right - left):
             raise ValueError(
                 f"tiles need a shape-preserving network; {bottom - top}x{right - left} px became {part.shape}"
@@ -122,15 +124,15 @@ def apply(
     return output
 
 
-def _run(network: Callable[..., Tensor], window: Tensor, *extra: Tensor) -> Tensor:
-    """network(window, *extra); a small window in copies, so that none of its convolutions is a small one."""
+def _run(network: Callable[..., Tensor], window: Tensor, *extra: Tensor, **known: Any) -> Tensor:
+    """network(window, *extra, **known); a small window in copies, so that none of its convolutions is a small one."""
     copies = _copies(network, window)
     if copies == 1:
-        return network(window, *extra)
+        return network(window, *extra, **known)
     batch = window.shape[0]
     many = window.repeat(copies, 1, 1, 1).contiguous(memory_format=torch.channels_last)
     repeated = [e.repeat(copies, *[1] * (e.ndim - 1)) if e.ndim and e.shape[0] == batch else e for e in extra]
-    return network(many, *repeated)[:batch]
+    return network(many, *repeated, **known)[:batch]
 
 
 def _copies(network: Callable[..., Tensor], window: Tensor) -> int:

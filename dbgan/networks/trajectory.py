@@ -21,8 +21,11 @@ from dbgan.networks.motion import (
     CELL,
     SMOOTHING,
     Fields,
+    Place,
     average,
+    cell_centres,
     cell_means,
+    fitted,
     linear_to_srgb,
     longest_offset,
     luma,
@@ -36,14 +39,23 @@ from dbgan.networks.motion import (
 from dbgan.networks.registry import NOISE_CHANNELS, Entry, Generator, Init, Kind
 
 HIDDEN = 32
-"""Width of the small network from z to the motion that the whole picture shares."""
+"""Width of the small network that bends the straight way from z to the motions."""
 
-START = 0.6
-"""Scale of the shared motion's last layer at the start."""
+START = 0.5
+"""Scale of the motions at the start."""
 
-LOCAL = 0.75
-"""How far a cell's motion can differ from the shared one, in quarters of `max_path`. Unbounded, the convolutions were
-seen to take over in 400 steps: every path at its limit whatever z."""
+CAMERA = 7
+"""Motions of the camera: shift x and y, its change x and y, roll, zoom, and focus."""
+
+DEPTH = 0.1
+"""Scale of the convolutions' part of the defocus, so that it starts even."""
+
+TURN = 0.03
+"""Largest roll, rad per exposure, and largest zoom, as a share of the size: what a hand does in a long exposure."""
+
+LOCAL = 2.0
+"""Fastest own motion of a layer, in quarters of `max_path`. Its direction is z's alone: left free, the convolutions
+were seen to take over in 400 steps, every path at its limit whatever z."""
 
 STRIP = 24
 """Rows that are sampled at a time without gradients: what lies between stays in the cache of the CPU."""
@@ -53,6 +65,10 @@ MAX_PATH_LIMIT = 64
 
 class TrajectoryGenerator(Generator):
     """g(x, z): fields from x and z, and x averaged along them.
+
+    z alone draws the motions, each odd in z, so that no direction is preferred: that of the camera (shift, its change,
+    roll and zoom about the picture's centre) and those of `layers` things before it. The convolutions say where in the
+    picture each of these is (a gate from 0 to 1) and what is out of focus.
 
     Attributes:
         samples: points along each path.
@@ -64,16 +80,20 @@ class TrajectoryGenerator(Generator):
     """
 
     stride = CELL
+    placed = True
 
-    def __init__(self, kind: Kind, blocks: int, width: int, samples: int, max_path: float, max_defocus: float) -> None:
+    def __init__(
+        self, kind: Kind, blocks: int, width: int, layers: int, samples: int, max_path: float, max_defocus: float
+    ) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.layers = kind, layers
         self.samples, self.max_path, self.max_defocus = samples, float(max_path), float(max_defocus)
         self.architecture: dict[str, Any] = {
             "network": "trajectory",
             "kind": kind,
             "blocks": blocks,
             "width": width,
+            "layers": layers,
             "samples": samples,
             "max_path": self.max_path,
             "max_defocus": self.max_defocus,
@@ -81,19 +101,25 @@ class TrajectoryGenerator(Generator):
         self.head = convolution(3 * CELL**2 + NOISE_CHANNELS, width)
         self.blocks = nn.ModuleList(PlainBlock(width, 0) for _ in range(blocks))
         self.inject = nn.ModuleList(nn.Linear(NOISE_CHANNELS, width) for _ in range(blocks))
-        self.tail = convolution(width, 5)
-        # Odd in z, for want of biases: -z moves the picture the other way, so that no direction is preferred.
-        self.shared = nn.ModuleList((nn.Linear(NOISE_CHANNELS, HIDDEN, bias=False), nn.Linear(HIDDEN, 5, bias=False)))
+        self.tail = convolution(width, layers + 1)
+        # Odd in z, for want of biases: -z moves the picture the other way.
+        motions = CAMERA + 4 * layers
+        self.straight = nn.Linear(NOISE_CHANNELS, motions, bias=False)
+        self.bent = nn.ModuleList(
+            (nn.Linear(NOISE_CHANNELS, HIDDEN, bias=False), nn.Linear(HIDDEN, motions, bias=False))
+        )
+        self.values_per_pixel = min(3 * CELL**2 + NOISE_CHANNELS, width) / CELL**2
         self.reach = math.ceil(self.max_path / 2 + self.max_defocus)
         cells = 1 + blocks * PlainBlock.radius + 1 + sum(SMOOTHING) + 1
         self.receptive_radius = max(cells * CELL + CELL - 1, self.reach + 1)
 
-    def forward(self, image: Tensor, z: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, z: Tensor | None = None, place: Place | None = None) -> Tensor:
         """The blurry picture.
 
         Args:
             image: NCHW float RGB in [0, 1].
             z: (N, 4) float, N(0, I).
+            place: where in a larger picture `image` is, whose centre the camera rolls about; None: it is the whole.
 
         Returns:
             NCHW float32 (float64 where `image` is), the shape of `image`, in [0, 1] (but for rounding in training).
@@ -103,9 +129,9 @@ class TrajectoryGenerator(Generator):
         """
         self.check(image, z)
         assert z is not None
-        return self.blur(image, self.fields(image, z))
+        return self.blur(image, self.fields(image, z, place))
 
-    def fields(self, image: Tensor, z: Tensor) -> Fields:
+    def fields(self, image: Tensor, z: Tensor, place: Place | None = None) -> Fields:
         """How every cell of `image` moves under the noise `z`; arguments as `forward`.
 
         They may be applied to another resolution of the same picture: predict on a reduced one, where motion lies
@@ -115,14 +141,25 @@ class TrajectoryGenerator(Generator):
         features = self._features(picture, z)
         with torch.autocast(image.device.type, enabled=False):
             features = features.to(_precision(image))
-            shared = self.shared[1](_squashed(self.shared[0](z.to(features.dtype))))
-            raw = LOCAL * _squashed(features / LOCAL) + shared[:, :, None, None]
+            gates, depth = 0.5 + 0.5 * _squashed(features[:, : self.layers]), DEPTH * features[:, self.layers :]
+            z = z.to(features.dtype)
+            drawn = (_applied(self.straight, z) + _applied(self.bent[1], _squashed(_applied(self.bent[0], z))))[
+                ..., None, None
+            ]
+            shift, bend, turn, focus = drawn[:, :2], drawn[:, 2:4], TURN * _squashed(drawn[:, 4:6]), drawn[:, 6:7]
+            x, y = cell_centres(image, place or (0, 0, *image.shape[-2:]))
+            roll, zoom = turn[:, :1], turn[:, 1:]
             unit = self.max_path / 4.0
+            velocity = shift * unit + torch.cat((zoom * x - roll * y, zoom * y + roll * x), dim=1)
+            bend = (bend * unit).expand(-1, -1, *gates.shape[-2:])
+            for k in range(self.layers):
+                own = LOCAL * unit * _squashed(drawn[:, CAMERA + 4 * k : CAMERA + 4 * k + 4])
+                velocity, bend = velocity + gates[:, k : k + 1] * own[:, :2], bend + gates[:, k : k + 1] * own[:, 2:]
             bounded = torch.cat(
                 (
-                    _bounded(raw[:, :2] * unit, 0.75 * self.max_path),
-                    _bounded(raw[:, 2:4] * unit, self.max_path),
-                    self.max_defocus * 0.5 * (1.0 + _squashed(raw[:, 4:5] - 1.0)),
+                    _bounded(velocity, 0.75 * self.max_path),
+                    _bounded(bend, self.max_path),
+                    self.max_defocus * 0.5 * (1.0 + _squashed(depth + focus - 1.0)),
                 ),
                 dim=1,
             )
@@ -143,10 +180,8 @@ class TrajectoryGenerator(Generator):
             picture = whole_cells(image).to(_precision(image))
             brightness = luma(picture)
             guide = cell_means(brightness)
-            rows, columns = guide.shape[-2:]
-            values = fields.stacked()
-            if tuple(values.shape[-2:]) != (rows, columns):
-                values = smoothed(fields.resized(rows, columns).stacked(), guide)
+            rows = guide.shape[-2]
+            values = fitted(fields, picture).stacked()
             reach = max(self.reach, longest_offset(values))
             table, stride = pixel_table(srgb_to_linear(picture), reach)
             step = rows if torch.is_grad_enabled() else max(1, STRIP // CELL)
@@ -161,17 +196,26 @@ class TrajectoryGenerator(Generator):
             return blurry.contiguous(memory_format=torch.channels_last)
 
     def _features(self, picture: Tensor, z: Tensor) -> Tensor:
-        """(N, 5, h, w): what the convolutions say of each cell."""
+        """(N, layers + 1, h, w): what the convolutions say of each cell: gates of the layers and defocus, unbounded."""
         folded = F.pixel_unshuffle(picture, CELL)
         maps = z.to(folded.dtype)[:, :, None, None].expand(-1, -1, *folded.shape[-2:])
         features = self.head(torch.cat((folded, maps), dim=1).contiguous(memory_format=torch.channels_last))
         for block, inject in zip(self.blocks, self.inject, strict=True):
-            features = features + block(F.relu(features + inject(z)[:, :, None, None]))
+            told = _applied(inject, z).to(features.dtype)
+            features = features + block(F.relu(features + told[:, :, None, None]))
         return self.tail(features)  # type: ignore[no-any-return]
 
 
 def _precision(image: Tensor) -> torch.dtype:
     return torch.float64 if image.dtype == torch.float64 else torch.float32
+
+
+def _applied(layer: nn.Module, z: Tensor) -> Tensor:
+    """`layer`, a linear one, of (N, C): BLAS gives other last bits where weights lie at another place in memory, as
+    those of a file do."""
+    assert isinstance(layer, nn.Linear)
+    outcome = (layer.weight.to(z.dtype) * z[:, None]).sum(-1)
+    return outcome if layer.bias is None else outcome + layer.bias.to(z.dtype)
 
 
 def _squashed(values: Tensor) -> Tensor:
@@ -185,7 +229,7 @@ def _bounded(vectors: Tensor, longest: float) -> Tensor:
 
 
 def build(
-    *, kind: Kind, blocks: int, width: int, samples: int, max_path: float, max_defocus: float
+    *, kind: Kind, blocks: int, width: int, layers: int, samples: int, max_path: float, max_defocus: float
 ) -> TrajectoryGenerator:
     """A trajectory head whose weights are uninitialised memory.
 
@@ -193,6 +237,7 @@ def build(
         kind: "bgan"; a trajectory blurs.
         blocks: of five convolutions each, at 1/4 resolution.
         width: feature channels.
+        layers: things that can move on their own before the camera; 0: the picture moves as one.
         samples: points along each path; with fewer than one for every 2 px, bright points leave dotted trails.
         max_path: longest path, px of the picture that the network sees.
         max_defocus: largest radius of defocus, px.
@@ -203,6 +248,7 @@ def build(
     for name, value, low, high in (
         ("blocks", blocks, 1, 64),
         ("width", width, 4, 512),
+        ("layers", layers, 0, 8),
         ("samples", samples, 2, 257),
         ("max_path", max_path, 1, MAX_PATH_LIMIT),
         ("max_defocus", max_defocus, 0, 16),
@@ -210,12 +256,12 @@ def build(
         if not low <= value <= high:
             raise ParamsError(f"generator trajectory {name}: expected {low} to {high}, found {value}")
     with torch.device("meta"):
-        network = TrajectoryGenerator(kind, blocks, width, samples, max_path, max_defocus)
+        network = TrajectoryGenerator(kind, blocks, width, layers, samples, max_path, max_defocus)
     return network.to_empty(device="cpu")
 
 
 def start(network: TrajectoryGenerator, init: Init, seed: int) -> None:
-    """Draw the starting weights: z moves the whole picture by about a tenth of `max_path`, its cells by less.
+    """Draw the starting weights: z moves the whole picture by about a tenth of `max_path`, its layers by less.
 
     That is less than real blur has, so that the discriminator has something to learn before G moves: with a start as
     strong as the real it stayed at chance (docs/results.md).
@@ -232,17 +278,36 @@ def start(network: TrajectoryGenerator, init: Init, seed: int) -> None:
     def std(name: str, weight: Tensor) -> float:
         if init == "normal":
             return 0.01
-        ends_branch = name == "tail" or name.endswith("convs.4")
-        linear = ends_branch or name.startswith(("shared", "inject"))
-        scale = 0.1 if ends_branch else START if name == "shared.1" else 1.0
-        return kaiming_std(weight, 1.0 if linear else 0.0) * scale
+        ends_branch = name.endswith("convs.4")
+        linear = ends_branch or name.startswith(("bent", "inject", "tail"))
+        scale = 0.1 if ends_branch or name == "bent.1" else 1.0
+        return 0.0 if name == "straight" else kaiming_std(weight, 1.0 if linear else 0.0) * scale
 
     initialise(network, std, seed=seed, purpose="generator-trajectory")
+    with torch.no_grad():
+        for row, drawn in enumerate(straight_motions(network.layers)):
+            for which, amount in drawn.items():
+                network.straight.weight[row, which] = START * amount
+
+
+def straight_motions(layers: int) -> list[dict[int, float]]:
+    """Which of z's four numbers draws which motion at the start, and how strongly: shift, its change, roll, zoom, focus
+    of the camera, then shift and change of each layer.
+
+    Two numbers per shift, equal in strength: every direction is as likely as any other, which random weights did not
+    give (of 64 draws none in a sixth of all directions).
+    """
+    camera: list[dict[int, float]] = [{0: 1.0}, {1: 1.0}, {2: 1.0}, {3: 1.0}, {2: 0.5}, {3: 0.5}, {1: 0.5, 3: 0.5}]
+    own: list[dict[int, float]] = []
+    for k in range(layers):
+        way = (2 + k) % NOISE_CHANNELS, (3 + k) % NOISE_CHANNELS
+        own += [{way[0]: 1.0}, {way[1]: 1.0}, {way[1]: -0.5}, {way[0]: 0.5}]
+    return camera + own
 
 
 ENTRY = Entry(
     kinds=("bgan",),
-    options={"blocks": 2, "width": 32, "samples": 13, "max_path": 20.0, "max_defocus": 3.0},
+    options={"blocks": 2, "width": 32, "layers": 2, "samples": 13, "max_path": 20.0, "max_defocus": 3.0},
     build=build,
     initialise=start,
 )

@@ -37,6 +37,7 @@ class TrajectoryParams(Model):
     `generator.blocks` and `generator.width` are those of its small network at 1/4 resolution: 2 of 32 are much.
     """
 
+    layers: int = Field(2, ge=0, le=8, description="things that can move on their own before the camera; 0: none")
     samples: int = Field(13, ge=2, le=257, description="points along each path; one for every 1 to 2 px")
     max_path: float = Field(20.0, ge=1.0, le=64.0, description="longest path, px of the picture the network sees")
     max_defocus: float = Field(3.0, ge=0.0, le=16.0, description="largest radius of defocus, px")

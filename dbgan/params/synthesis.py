@@ -45,6 +45,14 @@ class SynthesizeParams(Model):
         1024, ge=0, description="MB of decoded sharp pictures that an actor keeps for their other variants"
     )
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the generator's arithmetic; part of the recipe")
+    fields_side: int = Field(
+        0,
+        ge=0,
+        le=16_384,
+        description="trajectory generators only: motion is predicted on the picture reduced to this long side, px, "
+        "about that of the pictures it was trained on, and applied to the whole; 0: on the picture as it is",
+    )
+    motion: bool = Field(False, description="trajectory generators only: store each pair's motion as motion.npz")
     shard_samples: int = Field(32, ge=2, le=100_000, description="mean samples per shard; at most twice as many")
     workers: int = Field(1, ge=0, description="0: all devices through Ray; 1: in this process; n: n Ray actors")
 
@@ -54,6 +62,8 @@ class SynthesizeParams(Model):
             raise ValueError("models: at least one share is above 0")
         if ("bgan" in self.shares) != bool(self.generator):
             raise ValueError("model bgan needs `generator` (a name under `bgan`), other models take none")
+        if (self.motion or self.fields_side) and set(self.shares) != {"bgan"}:
+            raise ValueError("motion and fields_side are of a trajectory generator: name no model beside bgan")
         return self
 
     @property

@@ -14,6 +14,7 @@ from dbgan.blur.model import Blur, Record, run
 from dbgan.corpus import Corpus
 from dbgan.corpus.columns import allowed_columns
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, pixel_digest
+from dbgan.corpus.motion import encode as encode_motion
 from dbgan.engine.overlap import overlapped
 from dbgan.errors import DbganError
 from dbgan.image import quality
@@ -67,6 +68,7 @@ class PairBuilder:
         "dbgan.corpus.layout",
         "dbgan.corpus.columns",
         "dbgan.corpus.rows",
+        "dbgan.corpus.motion",
         "dbgan.seeds",
     )
 
@@ -142,6 +144,8 @@ class Pairs:
         }
         kept = frozenset({"sharp"} if sharp.copied and sharp.meta["sharp_kept"] else ())
         fields = {"blur": data, "sharp": sharp.data}
+        if record.motion is not None:
+            fields["motion"] = encode_motion(record.motion)
         return EncodedSample(item.key, fields, self._meta(item, sharp, record), columns, kept, sha256=sharp.sha256)
 
     def _meta(self, item: Item, sharp: Sharp, record: Record) -> dict[str, Any]:

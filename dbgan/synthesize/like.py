@@ -15,6 +15,7 @@ from dbgan.blur.compose import again
 from dbgan.blur.frames import windows
 from dbgan.blur.model import Record
 from dbgan.corpus import Corpus
+from dbgan.corpus.motion import encode as encode_motion
 from dbgan.corpus.read import read_header
 from dbgan.engine.worker import threads
 from dbgan.errors import CorpusError, DbganError
@@ -31,7 +32,8 @@ class Likeness:
 
     Attributes:
         key: of the pair. data: the file made now.
-        equal: whether it is the stored file, byte for byte. largest: largest difference of two pixels, of 255.
+        equal: whether it is the stored file, byte for byte, and so is its motion where the pair has some.
+        largest: largest difference of two pixels, of 255.
         reasons: what differs between then and now that may explain a difference.
     """
 
@@ -44,7 +46,7 @@ class Likeness:
     def __str__(self) -> str:
         if self.equal:
             return f"{self.key}: made again, the same {len(self.data):,} bytes as stored."
-        what = f"pixels differ by up to {self.largest} of 255" if self.largest else "same pixels in other bytes"
+        what = f"pixels differ by up to {self.largest} of 255" if self.largest else "same pixels, other bytes or motion"
         why = "; ".join(self.reasons) or "nothing that is recorded changed"
         return f"{self.key}: made again, not the stored bytes: {what}. Since then: {why}."
 
@@ -75,16 +77,23 @@ def make_like(path: Path, key: str, *, source: Path | None = None, weights: Path
     _check_sharp(corpus, key, opened, meta)
     device, then = "cpu", dict(corpus.header.device_class or {})
     paint: Callable[[Pixels], Pixels] | None = None
+    motions: list[bytes] = []
     if meta["generator"]:
         from dbgan.restore import best_device
         from dbgan.synthesize.learned import BganBlur
 
         device = best_device()
         told = record.parameters
-        blur = BganBlur(_weights(path, meta, weights), told["tile"], told["precision"], device)
+        moved = "motion" in corpus.header.arrays
+        given = _weights(path, meta, weights)
+        blur = BganBlur(
+            given, told["tile"], told["precision"], device, fields_side=told.get("fields_side", 0), motion=moved
+        )
 
         def paint(sharp: Pixels) -> Pixels:
-            return blur.blur(sharp, record.noise)
+            picture, motion = blur.blur_and_motion(sharp, record.noise)
+            motions.extend([encode_motion(motion)] if motion is not None else [])
+            return picture
 
     count = int(then.get("threads", 1))
     with threads(count):
@@ -95,7 +104,8 @@ def make_like(path: Path, key: str, *, source: Path | None = None, weights: Path
     reasons = _changes(dict(corpus.header.codecs), codec_versions())
     if meta["generator"]:
         reasons += _changes(then, device_class(device, count))
-    return Likeness(key, data, data == stored, largest, tuple(reasons))
+    same = data == stored and all(motion == corpus.encoded(key, "motion") for motion in motions)
+    return Likeness(key, data, same, largest, tuple(reasons))
 
 
 def _source(path: Path, meta: Mapping[str, Any], given: Path | None) -> Corpus:

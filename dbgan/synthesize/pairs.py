@@ -131,7 +131,14 @@ def make_blurs(params: SynthesizeParams, weights: Path | None) -> dict[str, Blur
             from dbgan.synthesize.learned import BganBlur
 
             # The device class is part of the recipe: a GPU's and a CPU's pictures never mix in a shard unnoticed.
-            learned = BganBlur(weights, tile=params.tile, precision=params.precision, device=best_device())
+            learned = BganBlur(
+                weights,
+                tile=params.tile,
+                precision=params.precision,
+                device=best_device(),
+                fields_side=params.fields_side,
+                motion=params.motion,
+            )
         blurs[model] = make(model, params, learned)
     return blurs
 
@@ -178,6 +185,7 @@ def make_pairs(
         quality=params.quality,
         max_pixels=max(read_header(source.path).max_pixels for source in sources),
         notes=_notes(sources, settings),
+        arrays=("motion",) if params.motion else (),
     )
     return build_corpus(
         out,

@@ -23,6 +23,8 @@ from dbgan.corpus.columns import json_columns
 from dbgan.corpus.layout import Kind, empty_meta
 from dbgan.corpus.tables import finish
 from dbgan.corpus.write import write_shard
+from tests.corpus.test_motion import build as build_moved
+from tests.corpus.test_motion import motion, moved
 from tests.corpus.tiny import HEADER, plan, sample
 
 LINEAGE = {"source_corpus": "s", "source_key": "a/001", "variant": 0, "method": "kernel"}
@@ -64,7 +66,8 @@ import io, json, numpy
 rows = []
 for row in loaded:
     pictures = {name: numpy.asarray(row.pop(name)).tolist() for name in list(row) if name.endswith(".png")}
-    rows.append({"key": row["__key__"], "json": row["json"], "pictures": pictures})
+    moved = {name: numpy.asarray(values).tolist() for name, values in row.get("motion.npz", {}).items()}
+    rows.append({"key": row["__key__"], "json": row["json"], "pictures": pictures, "motion": moved})
 types = {name: str(getattr(kind, "dtype", kind)) for name, kind in loaded.features["json"].items()}
 print(json.dumps({"types": types, "rows": rows}))
 """
@@ -107,6 +110,18 @@ def test_hugging_face_loads_the_folder_with_every_type_and_picture(
         assert row["pictures"].keys() == {f"{field}.png" for field in opened.fields}
         for field, image in expected.images.items():
             np.testing.assert_array_equal(np.array(row["pictures"][f"{field}.png"], np.uint8), image)
+
+
+def test_hugging_face_reads_motion_as_lists_of_numbers(tmp_path: Path) -> None:
+    path = build_moved(tmp_path / "c", moved("a/001", 1), moved("a/002", 2))
+    first, second = hugging_face(path, tmp_path)["rows"]
+    for row, told in ((first, motion(1)), (second, motion(2))):
+        assert {name: row["motion"][name] for name in ("velocity", "acceleration", "defocus", "cell")} == {
+            "velocity": told.velocity.tolist(),
+            "acceleration": told.acceleration.tolist(),
+            "defocus": told.defocus.tolist(),
+            "cell": 4,
+        }
 
 
 def test_a_bare_webdataset_load_is_right_with_the_folder_s_features(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from dbgan import seeds
 from dbgan.blur.response import from_linear, to_linear
 from dbgan.errors import ParamsError
 from dbgan.networks import generator, load_weights, receptive_radius, save_weights, tiles
-from dbgan.networks.motion import CELL, Fields, linear_to_srgb, path_points, srgb_to_linear
-from dbgan.networks.trajectory import TrajectoryGenerator
+from dbgan.networks.motion import CELL, Fields, linear_to_srgb, path_points, per_pixel, srgb_to_linear
+from dbgan.networks.trajectory import CAMERA, LOCAL, TURN, TrajectoryGenerator
 
 
 def head(**options: float) -> TrajectoryGenerator:
@@ -126,7 +126,7 @@ def test_receptive_radius_holds_what_one_pixel_reaches() -> None:
     with torch.inference_mode():
         changed = (network(image, Z) != network(other, Z)).any(1)[0].any(0).nonzero()[:, 0]
     assert int((changed - side // 2).abs().max()) <= radius
-    assert radius == max(4 * (1 + 5 + 1 + 3 + 1) + 3, 20 + 3 + 1)
+    assert radius == max(4 * (1 + 5 + 1 + 7 + 1) + 3, 20 + 3 + 1)
 
 
 def test_gradients_reach_every_parameter_and_z() -> None:
@@ -200,6 +200,70 @@ def test_a_still_ground_beside_a_moving_square_stays_sharp() -> None:
 
     evenly = torch.nn.functional.interpolate(fields.velocity, scale_factor=CELL, mode="bilinear")
     assert float((evenly[0, 0][beside] > 1.0).float().mean()) > 0.3  # which plain upsampling would not have kept
+
+
+def square_alone(speed: float) -> TrajectoryGenerator:
+    """A head whose gate is open where the picture is bright and whose one layer moves right at about `speed` px."""
+    network = head(layers=1, max_path=40.0, max_defocus=0.0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.head.weight[0, : 3 * CELL**2, 1, 1] = 1 / (3 * CELL**2)  # the cell's mean
+        network.tail.weight[0, 0, 1, 1], network.tail.bias[0] = 400.0, -200.0  # open over 1/2
+        network.straight.weight[CAMERA, 0] = 1.0
+    assert speed == LOCAL * 40.0 / 4  # what a large z reaches
+    return network
+
+
+def test_a_layer_moves_what_its_gate_is_open_on_and_nothing_else() -> None:
+    x, _, inside = moving_square()
+    network = square_alone(20.0)
+    with torch.no_grad():
+        velocity = per_pixel(network.fields(x, Z.new_tensor([[1e3, 0, 0, 0]])), x)[0, 0]
+        blurry = network(x, Z.new_tensor([[1e3, 0, 0, 0]]))
+    deep = -torch.nn.functional.max_pool2d(-inside[None, None].float(), 9, 1, 4)[0, 0] > 0
+    far = torch.nn.functional.max_pool2d(inside[None, None].float(), 9, 1, 4)[0, 0] == 0
+    assert float(velocity[deep].median()) > 9.0
+    assert float(velocity[far].abs().max()) < 0.2
+    change = (blurry - x).abs().mean(1)[0]
+    assert float(change[deep].mean()) > 0.02
+    assert float((change[far] < 0.01).float().mean()) > 0.99
+
+
+def test_the_camera_rolls_and_zooms_about_the_middle_of_the_whole_picture() -> None:
+    network = head(layers=0, max_path=64.0)
+    with torch.no_grad():
+        network.straight.weight[:4] = 0.0  # no shift
+        network.bent[1].weight.zero_()
+        fields = network.fields(waves(128, 160), 3 * Z)
+        turn = TURN * squashed(network.straight(3 * Z))[0, 4:6]
+    y, x = torch.meshgrid(torch.arange(32) * 4 + 2.0 - 64, torch.arange(40) * 4 + 2.0 - 80, indexing="ij")
+    expected = torch.stack((turn[1] * x - turn[0] * y, turn[1] * y + turn[0] * x))
+    assert float(expected.abs().max()) > 1.0
+    inner = (..., slice(8, 24), slice(8, 32))  # smoothing repeats the border, which flattens it
+    assert torch.allclose(fields.velocity[0][inner], expected[inner], atol=0.03)
+
+
+def squashed(values: Tensor) -> Tensor:
+    return values / (1 + values.square()).sqrt()
+
+
+def test_opposite_noise_moves_the_other_way_so_that_no_direction_is_preferred() -> None:
+    network, x = head(layers=0), picture(32, 40)
+    with torch.no_grad():
+        one, other = network.fields(x, Z), network.fields(x, -Z)
+    assert float(one.velocity.abs().max()) > 1.0
+    assert torch.allclose(one.velocity, -other.velocity, atol=1e-5)
+    assert torch.allclose(one.acceleration, -other.acceleration, atol=1e-5)
+
+
+def test_fresh_heads_move_in_every_direction() -> None:
+    network, x = head(blocks=2, width=32), picture(32, 40).expand(64, -1, -1, -1)
+    z = torch.from_numpy(seeds.generator(5, "z").standard_normal((64, 4), dtype=np.float32))
+    with torch.no_grad():
+        velocity = network.fields(x, z).velocity.mean((2, 3))
+    sixths = (torch.atan2(velocity[:, 1], velocity[:, 0]) / np.pi * 6).floor() % 6  # of a half turn: blur has no sign
+    assert all(int((sixths == k).sum()) >= 3 for k in range(6))
 
 
 def test_fields_of_a_reduced_picture_apply_to_the_large_one() -> None:

@@ -56,7 +56,7 @@ def test_a_network_is_refused_where_it_cannot_work() -> None:
 def test_a_trajectory_takes_its_own_fields_and_depth_and_width() -> None:
     own = GeneratorParams(network="trajectory", blocks=2, width=24, trajectory={"max_path": 30.0})
     expected = {"network": "trajectory", "blocks": 2, "width": 24, "init": "kaiming"}
-    assert own.arguments() == {**expected, "samples": 13, "max_path": 30.0, "max_defocus": 3.0}
+    assert own.arguments() == {**expected, "layers": 2, "samples": 13, "max_path": 30.0, "max_defocus": 3.0}
     assert generator("bgan", **own.arguments()).architecture["max_path"] == 30.0
 
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import map_coordinates
 
+from dbgan.blur.response import from_linear, to_linear
+from dbgan.corpus import Corpus
+from dbgan.corpus.motion import encode
 from dbgan.errors import DbganError, WeightsError
 from dbgan.networks import generator, load_weights, save_weights
-from dbgan.synthesize import BganBlur
+from dbgan.networks.motion import Fields, path_points, per_pixel
+from dbgan.params import SynthesizeParams
+from dbgan.synthesize import BganBlur, make_like, synthesize
 from dbgan.synthesize.learned import draw_noise
 from tests.synthesize.tiny import sharp_frame
 
@@ -104,3 +110,73 @@ def test_damaged_weights_are_refused_before_the_first_shard(weights: Path) -> No
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(DbganError, match=r"w\.safetensors: no such weight file"):
         BganBlur(tmp_path / "w.safetensors")
+
+
+@pytest.fixture
+def moving(models: Path) -> Path:
+    """Weights of a trajectory generator, models/bgan/moving."""
+    path = models / "bgan/moving/weights.safetensors"
+    path.parent.mkdir()
+    save_weights(path, generator("bgan", head="trajectory", blocks=1, width=8, seed=3))
+    return path
+
+
+def test_the_motion_told_is_what_blurred_the_picture(moving: Path) -> None:
+    """From the stored float16 cells and the sharp picture alone, by the documented formula, the blurry one follows."""
+    sharp = np.tile(sharp_frame("a/1"), (2, 2, 1))[:45, :71]
+    blurry, record = BganBlur(moving, motion=True)(sharp, seed=1, key="a/1", variant=0)
+    motion = record.motion
+    assert motion is not None
+    assert motion.covers(45, 71)
+    assert np.abs(motion.velocity).max() > 0.5
+    stored = [torch.from_numpy(v.astype(np.float32))[None] for v in (motion.velocity, motion.acceleration)]
+    fields = Fields(stored[0], stored[1], torch.from_numpy(motion.defocus.astype(np.float32))[None, None])
+    image = torch.from_numpy(sharp.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    v_x, v_y, a_x, a_y, radius = per_pixel(fields, image)[0].double().numpy()
+    light, rows, columns = to_linear(sharp / 255.0), *np.mgrid[:45, :71].astype(float)
+    total = np.zeros_like(light)
+    samples = load_weights(moving).architecture["samples"]
+    for t, bend, disk_x, disk_y in zip(*(p[0].tolist() for p in path_points(samples, torch.float64)), strict=True):
+        place = [rows + v_y * t + a_y * bend + radius * disk_y, columns + v_x * t + a_x * bend + radius * disk_x]
+        total += np.stack([map_coordinates(light[..., c], place, order=1, mode="nearest") for c in range(3)], axis=2)
+    assert np.abs(from_linear(total / samples) * 255 - blurry).max() < 3
+
+
+def test_motion_of_a_reduced_picture_is_in_px_of_the_whole(moving: Path) -> None:
+    """The same picture twice as large moves twice as far, and so does the motion that is told."""
+    small = np.ascontiguousarray(sharp_frame("a/1"))
+    large = small.repeat(2, axis=0).repeat(2, axis=1)
+    z = (1.0, -0.5, 0.3, 0.8)
+    alone, told = (BganBlur(moving, motion=True, fields_side=side) for side in (0, 40))
+    first, second = alone.blur_and_motion(small, z)[1], told.blur_and_motion(large, z)[1]
+    assert first is not None
+    assert second is not None
+    assert second.covers(48, 80)
+    assert np.allclose(2 * first.velocity.mean((1, 2)), second.velocity.mean((1, 2)), rtol=0.02, atol=0.02)
+    assert not np.array_equal(alone.blur(large, z), told.blur(large, z))
+    assert np.array_equal(alone.blur(small, z), told.blur(small, z))  # not larger: nothing is reduced
+
+
+def test_motion_is_stored_verified_and_made_again(datasets: Path, models: Path, moving: Path, tmp_path: Path) -> None:
+    values = {"sharp": ["city"], "generator": "moving", "threads": 1, "shard_samples": 2, "camera": "default"}
+    out = datasets / "synthetic/syn"
+    synthesize("syn", SynthesizeParams.model_validate({**values, "motion": True}), datasets, models, out)
+    corpus = Corpus.open(out)
+    assert corpus.verify() == []
+    assert corpus.header.arrays == ("motion",)
+    key = corpus.keys[0]
+    again = BganBlur(moving, motion=True).blur_and_motion(corpus[key].images["sharp"], tuple(corpus[key].meta["noise"]))
+    assert again[1] is not None
+    assert corpus.encoded(key, "motion") == encode(again[1])
+    assert make_like(out, key).equal
+    synthesize("syn", SynthesizeParams.model_validate(values), datasets, models, tmp_path / "without")
+    without = Corpus.open(tmp_path / "without")
+    assert without.header.arrays == ()
+    assert without.encoded(key, "blur") == corpus.encoded(key, "blur")
+
+
+def test_a_generator_that_paints_knows_no_motion(weights: Path) -> None:
+    with pytest.raises(DbganError, match=r"need a trajectory generator, found 'generator'(.|\n)*Next: leave them out"):
+        BganBlur(weights, motion=True)
+    with pytest.raises(ValueError, match="name no model beside bgan"):
+        SynthesizeParams(sharp=["city"], model="kernel", motion=True)
