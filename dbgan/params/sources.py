@@ -18,6 +18,7 @@ class SampleParams(Model):
     average: int = Field(11, ge=3, le=31, description="sharp 240 fps frames averaged per blurry one (yy of GOPRO), odd")
     frames_per_sequence: int = Field(8, ge=2, le=200, description="pairs per GOPRO-like sequence")
     captures_per_phone: int = Field(20, ge=2, le=500, description="blurry photos per phone")
+    phone_pairs: int = Field(6, ge=0, le=500, description="test photos per phone whose sharp twin is known")
 
 
 class IngestParams(Model):

@@ -136,6 +136,25 @@ def captures(params: SampleParams) -> list[Capture]:
     return planned
 
 
+def pair_captures(params: SampleParams) -> list[Capture]:
+    """The photos of phone-pairs/test whose sharp twin is known, in order: `phone_pairs` of each phone."""
+    planned = []
+    for phone in PHONES:
+        name = f"{phone.name}-pairs"
+        for number in range(1, params.phone_pairs + 1):
+            photograph = phone.test[number % len(phone.test)]
+            taken = datetime.datetime(2024, 6, 1, 10, 5) + datetime.timedelta(seconds=37 * number)
+            kind = _kind(params.seed, name, number)
+            planned.append(Capture(phone, "test", name, number, photograph, kind, taken))
+    return planned
+
+
+def pair_paths(capture: Capture) -> tuple[PurePosixPath, PurePosixPath]:
+    """Of the photo and of its sharp twin, below the output folder."""
+    folder, stem = PurePosixPath("phone-pairs", capture.use, capture.folder), f"IMG_{capture.number:04d}"
+    return folder / "blur" / f"{stem}.jpg", folder / "sharp" / f"{stem}.png"
+
+
 PLANTED: dict[tuple[str, int], Kind] = {
     ("phone-a-train-1", 2): "still",
     ("phone-a-train-2", 2): "copy",
@@ -158,21 +177,49 @@ def take_photo(capture: Capture, params: SampleParams) -> bytes:
         taken = capture.taken - datetime.timedelta(seconds=37)
         return take_photo(replace(capture, number=capture.number - 1, kind=kind, taken=taken), params)
     rng = generator(params.seed, "capture", capture.folder, capture.number)
-    phone, portrait = capture.phone, bool(rng.random() < 0.25)
-    size = (params.height, params.width) if portrait else (params.width, params.height)
+    portrait = bool(rng.random() < 0.25)
+    taken = _take(capture, params, (params.height, params.width) if portrait else (params.width, params.height), rng)
+    # Orientation 6: the sensor lay on its side, and the viewer turns the stored picture clockwise.
+    pixels = np.ascontiguousarray(np.rot90(taken.pixels)) if portrait else taken.pixels
+    return _jpeg(pixels, exif_block(replace(taken.shot, orientation=6 if portrait else 1)))
+
+
+def take_pair(capture: Capture, params: SampleParams) -> tuple[bytes, NDArray[np.uint8]]:
+    """The JPEG file of one photo of `pair_captures`, and what the same camera would have taken of the same moment had
+    nothing moved, been out of focus or been noisy: HWC uint8 RGB, aligned with the middle of all motion."""
+    rng = generator(params.seed, "capture", capture.folder, capture.number)
+    taken = _take(capture, params, (params.width, params.height), rng)
+    return _jpeg(taken.pixels, exif_block(taken.shot)), taken.still
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A photo upright, its still twin (both HWC uint8 RGB), and what its EXIF tells."""
+
+    pixels: NDArray[np.uint8]
+    still: NDArray[np.uint8]
+    shot: Shot
+
+
+def _take(capture: Capture, params: SampleParams, size: tuple[int, int], rng: np.random.Generator) -> _Taken:
+    phone = capture.phone
     low, high = (math.log(v) for v in phone.iso)
     iso = round(math.exp(rng.uniform(low, high)) / 10) * 10
     unit = params.width / REFERENCE_WIDTH
     shortest, longest = (math.log(v) for v in LENGTH_PX)
     length = 0.05 if capture.kind in ("still", "defocus") else math.exp(rng.uniform(shortest, longest))
-    light = _exposure(capture, size, length * unit, rng)
+    moment = _moment(capture, size, length * unit, rng)
+    light = moment.light(phone.sensor)
     if capture.kind in ("defocus", "both"):
         radius = rng.uniform(1.8, 3.2) if capture.kind == "defocus" else rng.uniform(0.8, 1.6)
         light = convolve(light, disk_kernel(radius * unit))
     gain = 4.0 if capture.kind == "overexposed" else rng.uniform(0.75, 1.1)
     sensor = phone.sensor
     noisy = replace(sensor, shot=sensor.shot * iso / 100, read=sensor.read * iso / 100)
-    pixels = sense(np.clip(light, 0.0, None) * gain * np.array(phone.cast), noisy, rng)
+    cast = gain * np.array(phone.cast)
+    pixels = sense(np.clip(light, 0.0, None) * cast, noisy, rng)
+    quiet = replace(sensor, shot=0.0, read=0.0)
+    still = sense(np.clip(moment.still(sensor), 0.0, None) * cast, quiet, rng)
     # A hand shakes at some 150 px/s at this width: the longer the streak, the longer the exposure.
     shot = Shot(
         make=MAKE,
@@ -183,14 +230,43 @@ def take_photo(capture: Capture, params: SampleParams) -> bytes:
         f_number=phone.f_number,
         focal_mm=phone.focal_mm,
         taken=capture.taken,
-        orientation=6 if portrait else 1,
+        orientation=1,
     )
-    # Orientation 6: the sensor lay on its side, and the viewer turns the stored picture clockwise.
-    return _jpeg(np.ascontiguousarray(np.rot90(pixels)) if portrait else pixels, exif_block(shot))
+    return _Taken(pixels, still, shot)
 
 
-def _exposure(capture: Capture, size: tuple[int, int], length: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mean light of the instants of one exposure, HWC float64; highlights may exceed 1."""
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One exposure: a scene, and where the camera and the thing before it are at each instant.
+
+    Attributes:
+        size: width, height, px. views: of the camera. poses: of the thing; empty where there is none.
+    """
+
+    scene: Scene
+    size: tuple[int, int]
+    views: tuple[Pose, ...]
+    poses: tuple[Pose, ...]
+
+    def light(self, sensor: Sensor) -> NDArray[np.float64]:
+        """Mean light of the instants, HWC float64; highlights may exceed 1."""
+        total = np.zeros((self.size[1], self.size[0], 3))
+        for k, view in enumerate(self.views):
+            total += expose(self.scene.frame(view, self.size, self.poses[k] if self.poses else None), sensor)
+        return total / len(self.views)
+
+    def still(self, sensor: Sensor) -> NDArray[np.float64]:
+        """Light of the scene with everything at the mean of where it was."""
+        pose = _mean(self.poses) if self.poses else None
+        return expose(self.scene.frame(_mean(self.views), self.size, pose), sensor)
+
+
+def _mean(poses: tuple[Pose, ...]) -> Pose:
+    values = np.array([(pose.x, pose.y, pose.angle, pose.size) for pose in poses]).mean(0)
+    return Pose(*(float(value) for value in values))
+
+
+def _moment(capture: Capture, size: tuple[int, int], length: float, rng: np.random.Generator) -> _Moment:
     width, height = size
     picture = backdrop(capture.photograph, width, height)
     moving = capture.kind not in ("still", "overexposed") and rng.random() < 0.35
@@ -206,16 +282,16 @@ def _exposure(capture: Capture, size: tuple[int, int], length: float, rng: np.ra
     place = (rng.uniform(0.15, 0.85) * width, rng.uniform(0.2, 0.8) * height)
     heading, turn = rng.uniform(0, 2 * math.pi), rng.normal(0.0, 0.3)
     own = rng.uniform(0.5, 1.5) * length * np.linspace(-0.5, 0.5, instants)
-    light = np.zeros((height, width, 3))
-    for k in range(instants):
-        view = Pose(centre_x + path[k, 0], centre_y + path[k, 1], base + roll[k], zoom)
-        pose = Pose(
+    views = [Pose(centre_x + path[k, 0], centre_y + path[k, 1], base + roll[k], zoom) for k in range(instants)]
+    poses = [
+        Pose(
             place[0] - path[k, 0] + own[k] * math.cos(heading),
             place[1] - path[k, 1] + own[k] * math.sin(heading),
             turn - roll[k],
         )
-        light += expose(scene.frame(view, size, pose if moving else None), capture.phone.sensor)
-    return light / instants
+        for k in range(instants)
+    ]
+    return _Moment(scene, size, tuple(views), tuple(poses) if moving else ())
 
 
 def _jpeg(pixels: NDArray[np.uint8], exif: bytes) -> bytes:

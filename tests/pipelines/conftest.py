@@ -73,6 +73,7 @@ class Project:
 def toy(values: dict[str, Any]) -> dict[str, Any]:
     """The demo's params, shrunk until a stage costs little more than its imports."""
     values["samples"]["demo"] |= {"width": 96, "height": 64, "frames_per_sequence": 2, "captures_per_phone": 6}
+    values["samples"]["demo"] |= {"phone_pairs": 2}
     for source in values["sources"].values():
         source["curate"] |= {"min_side": 32}
         source["curate"].pop("limits", None)

@@ -12,7 +12,7 @@ from dbgan.sample import render
 
 @pytest.fixture(scope="session")
 def small() -> SampleParams:
-    return SampleParams(width=160, height=96, frames_per_sequence=2, captures_per_phone=8)
+    return SampleParams(width=160, height=96, frames_per_sequence=2, captures_per_phone=8, phone_pairs=2)
 
 
 @pytest.fixture(scope="session")

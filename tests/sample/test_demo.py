@@ -51,6 +51,9 @@ def test_layout_is_gopros_and_one_folder_per_outing(small: SampleParams, rendere
         *(f"phones/train/phone-{p}-train-{n}" for p in "ab" for n in range(1, 5)),
         *(f"phones/test/phone-{p}-test-{n}" for p in "ab" for n in range(1, 3)),
     }
+    assert {f for f in folders if f.startswith("phone-pairs")} == {
+        f"phone-pairs/test/phone-{p}-pairs/{k}" for p in "ab" for k in ("blur", "sharp")
+    }
     assert sorted(p.name for p in (rendered / "gopro/train/GOPR9001_11_00/blur").iterdir()) == [
         "000001.png",
         "000002.png",

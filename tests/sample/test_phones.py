@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -115,3 +116,31 @@ def test_each_phone_takes_as_many_photos_as_asked(count: int) -> None:
         assert sum(c.use == "test" for c in own) == max(1, round(0.2 * count))
     assert len({c.path for c in planned}) == len(planned)
     assert len({c.folder for c in planned if c.use == "train"}) == 2 * min(4, count)
+
+
+def test_a_pair_is_aligned_and_its_twin_sharp_and_quiet(small: SampleParams, rendered: Path) -> None:
+    planned = phones.pair_captures(small)
+    assert [c.phone.name for c in planned] == ["phone-a", "phone-a", "phone-b", "phone-b"]
+    assert {PHOTOGRAPHS[c.photograph].use for c in planned} == {"test"}
+    for capture in planned:
+        blur, sharp = (np.asarray(Image.open(rendered / path).convert("RGB")) for path in phones.pair_paths(capture))
+        assert blur.shape == sharp.shape == (small.height, small.width, 3)
+        assert laplacian(cv2.cvtColor(sharp, cv2.COLOR_RGB2GRAY)) > laplacian(cv2.cvtColor(blur, cv2.COLOR_RGB2GRAY))
+        gap = [np.abs(shifted(blur, dx, dy) - sharp[8:-8, 8:-8]).mean() for dx, dy in SHIFTS]
+        assert np.argmin(gap) == 0  # moved by 3 px in any direction, it fits its twin less
+
+
+SHIFTS = ((0, 0), (3, 0), (-3, 0), (0, 3), (0, -3))
+
+
+def shifted(image: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    return image[8 + dy : image.shape[0] - 8 + dy, 8 + dx : image.shape[1] - 8 + dx].astype(float)
+
+
+def test_the_twin_is_at_the_mean_of_the_motion(small: SampleParams) -> None:
+    """Of a still scene the twin is the photo but for its noise and JPEG: nothing else differs between the two."""
+    still = replace(phones.pair_captures(small)[0], kind="still")
+    blur, sharp = phones.take_pair(still, small)
+    difference = np.asarray(Image.open(io.BytesIO(blur)), float) - sharp
+    assert np.abs(difference).mean() < 6
+    assert np.abs(difference.mean((0, 1))).max() < 1
