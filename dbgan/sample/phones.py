@@ -178,18 +178,18 @@ def take_photo(capture: Capture, params: SampleParams) -> bytes:
         return take_photo(replace(capture, number=capture.number - 1, kind=kind, taken=taken), params)
     rng = generator(params.seed, "capture", capture.folder, capture.number)
     portrait = bool(rng.random() < 0.25)
-    taken = _take(capture, params, (params.height, params.width) if portrait else (params.width, params.height), rng)
+    made = _take(capture, params, (params.height, params.width) if portrait else (params.width, params.height), rng)
     # Orientation 6: the sensor lay on its side, and the viewer turns the stored picture clockwise.
-    pixels = np.ascontiguousarray(np.rot90(taken.pixels)) if portrait else taken.pixels
-    return _jpeg(pixels, exif_block(replace(taken.shot, orientation=6 if portrait else 1)))
+    pixels = np.ascontiguousarray(np.rot90(made.pixels)) if portrait else made.pixels
+    return _jpeg(pixels, exif_block(replace(made.shot, orientation=6 if portrait else 1)))
 
 
 def take_pair(capture: Capture, params: SampleParams) -> tuple[bytes, NDArray[np.uint8]]:
     """The JPEG file of one photo of `pair_captures`, and what the same camera would have taken of the same moment had
     nothing moved, been out of focus or been noisy: HWC uint8 RGB, aligned with the middle of all motion."""
     rng = generator(params.seed, "capture", capture.folder, capture.number)
-    taken = _take(capture, params, (params.width, params.height), rng)
-    return _jpeg(taken.pixels, exif_block(taken.shot)), taken.still
+    made = _take(capture, params, (params.width, params.height), rng)
+    return _jpeg(made.pixels, exif_block(made.shot)), made.still
 
 
 @dataclass(frozen=True, slots=True)
