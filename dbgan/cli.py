@@ -240,7 +240,7 @@ def deblur(
     with progress("deblur", len(targets)) as bar:
         for picture, target in targets.items():
             try:
-                blurry = decode(picture.read_bytes())
+                blurry = decode(picture.read_bytes(), thorough=True)
                 restored = restore(blurry, network, tile=tile, threads=threads, device=device)
                 write_bytes(target, encode(restored, "png"))
             except ImageError as error:

@@ -1,7 +1,7 @@
 """The marker structure of a JPEG: size, EXIF block, completeness, and the bytes that may be kept (ITU-T T.81).
 
-libjpeg decodes damaged files to partly grey pictures and says so only on stderr; what can be told from the markers is
-therefore told here, before any decoder runs.
+libjpeg decodes damaged files to partly grey or shifted pictures and only warns. What can be told from the markers is
+therefore told here before any decoder runs (`parse`); of the coded data its warnings tell (`check`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from dbgan.errors import ImageError
+from dbgan.errors import ImageError, require
 from dbgan.image import colour
 
 SIGNATURE = b"\xff\xd8\xff"
@@ -18,12 +18,8 @@ MAX_SCANS = 500
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _SCAN_END = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_SURPLUS = 16
-"""Bytes before a restart marker that no pixel needs, from which on a file counts as damaged."""
-_CHECKED = 4
-_LARGEST = 65_500
-"""libjpeg's limit of a side, px."""
-_NOISE = bytes(range(17, 250, 7))
+_HARMLESS = ("Unknown Adobe", "Invalid SOS", "Warning: unknown JFIF")
+"""How libjpeg begins what it says of files whose pixels are right nevertheless."""
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 _EXIF, _XMP, _ICC = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"ICC_PROFILE\x00"
@@ -50,11 +46,6 @@ class Jpeg:
         exif, xmp: payload of the first such APP1 segment, or empty.
         profile: ICC profile, joined from its segments in their order, or empty.
         trailing: bytes after EOI (further pictures of MPO, gain maps, motion photos).
-        one_scan: whether all components come in one sequential scan, as cameras write them.
-        ends: for one scan, (row, column) of the last pixel of each stretch of coded data (up to a restart marker or
-            the end). libjpeg fills what a stretch lacks with uniform grey, so there a loss would be seen.
-        strip, intervals: for one scan with restart markers, a header for one stretch and the first few of them.
-        pieces: the parts of `kept`, each with whether it is coded data.
     """
 
     width: int = 0
@@ -67,36 +58,6 @@ class Jpeg:
     xmp: bytes = b""
     profile: bytes = b""
     trailing: int = 0
-    one_scan: bool = True
-    ends: list[tuple[int, int]] = field(default_factory=list)
-    pieces: list[tuple[bool, bytes]] = field(default_factory=list, repr=False)
-    strip: bytes = field(default=b"", repr=False)
-    intervals: list[bytes] = field(default_factory=list, repr=False)
-
-    def stretches(self) -> list[tuple[bytes, bytes]]:
-        """The first few stretches between restart markers, each as a JPEG of its own, whole and with its end replaced.
-
-        Such a stretch starts anew, so it decodes as a picture of one row of MCUs. Where the two decode alike, the
-        decoder had all its MCUs before the end: bytes are there that belong to no pixel, so something is lost.
-        """
-        made = []
-        for stretch in self.intervals:
-            end = stretch.rstrip(b"\xff")
-            if len(end) >= 4 * _SURPLUS:
-                cut = end[:-_SURPLUS].rstrip(b"\xff")
-                made.append((self.strip + stretch + b"\xff\xd9", self.strip + cut + _NOISE[:_SURPLUS] + b"\xff\xd9"))
-        return made
-
-    def padded(self) -> bytes:
-        """`kept` with noise after each stretch of coded data.
-
-        A decoder that had all its data ignores the noise and yields equal pixels; one that had not reads the noise
-        and yields others. The only way to tell: libjpeg reports missing data nowhere but on stderr.
-        """
-        return b"".join(
-            _RESTART.sub(lambda marker: _NOISE + marker[0], piece) + _NOISE if coded else piece
-            for coded, piece in self.pieces
-        )
 
 
 def parse(data: bytes) -> Jpeg:
@@ -104,11 +65,42 @@ def parse(data: bytes) -> Jpeg:
     return _Walk(data).run()
 
 
+def check(parsed: Jpeg) -> None:
+    """Decode the coded data, of which only the lowest frequencies, and raise `ImageError` where libjpeg warns.
+
+    Truncated or unreadable where data is missing, surplus or no code; unsupported_mode for sampling factors that
+    TurboJPEG does not know. Damage that makes other, valid codes is found by nobody.
+    """
+    said = _said(parsed.kept, parsed.components)
+    if said.endswith("bytes before marker 0xd9"):  # some cameras pad with zeros
+        coded = parsed.kept[:-2].rstrip(b"\x00")
+        stuffed = b"\x00" if coded.endswith(b"\xff") else b""  # FF00 is a byte of data
+        said = _said(coded + stuffed + parsed.kept[-2:], parsed.components)
+    if not said or said.startswith(_HARMLESS):
+        return
+    if "subsampling" in said:
+        raise ImageError("unsupported_mode", "JPEG: unusual sampling factors, whose coded data cannot be checked")
+    cut = "premature end" in said.lower()
+    raise ImageError("truncated" if cut else "unreadable", f"JPEG: {said[:200]}")
+
+
+def _said(data: bytes, components: int) -> str:
+    """libjpeg's first warning or its error; empty for sound data."""
+    require("simplejpeg", "checking JPEG pictures")
+    import simplejpeg
+
+    try:
+        simplejpeg.decode_jpeg(data, "CMYK" if components == 4 else "GRAY", min_height=1, min_width=1, strict=True)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 class _Walk:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.jpeg = Jpeg()
-        self.pieces = [(False, b"\xff\xd8")]
+        self.pieces = [b"\xff\xd8"]
         self.parts: dict[int, _Component] = {}
         self.progressive = False
         self.restart_interval = 0
@@ -146,7 +138,7 @@ class _Walk:
         if 0xE0 <= code <= 0xEF or code == 0xFE:
             self._application(code, body)
             return end
-        self.pieces.append((False, b"\xff" + bytes([code]) + self.data[position:end]))
+        self.pieces.append(b"\xff" + bytes([code]) + self.data[position:end])
         if code in _SOF:
             self._frame(code, body)
         elif code == 0xDD:
@@ -169,7 +161,7 @@ class _Walk:
         elif code == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
             # Exactly the 12 bytes that Adobe defined: a longer segment could carry anything.
             self.adobe = body[11]
-            self.pieces.append((False, b"\xff\xee\x00\x0e" + body[:12]))
+            self.pieces.append(b"\xff\xee\x00\x0e" + body[:12])
 
     def _frame(self, code: int, body: bytes) -> None:
         if self.parts:
@@ -210,7 +202,7 @@ class _Walk:
             )
         end = found.start()
         coded = self.data[start:end]
-        self.pieces.append((True, coded))
+        self.pieces.append(coded)
         self.scan_bytes += len(coded)
         members = [self.parts.get(body[1 + 2 * i]) for i in range(count)]
         first, last, low = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
@@ -221,7 +213,6 @@ class _Walk:
                 raise ImageError("unreadable", "JPEG: a scan names a component that the frame header lacks")
             part.approximation[first : last + 1] = [low] * len(part.approximation[first : last + 1])
         self._check_restarts([part for part in members if part is not None], coded)
-        self.jpeg.one_scan = not self.progressive and self.scans == 1 and count == self.jpeg.components
         return end
 
     def _check_restarts(self, members: list[_Component], coded: bytes) -> None:
@@ -240,39 +231,10 @@ class _Walk:
     def _peak(self) -> tuple[int, int]:
         return max(p.horizontal for p in self.parts.values()), max(p.vertical for p in self.parts.values())
 
-    def _unit(self) -> tuple[int, int]:
-        """Width and height of an MCU, px; in a scan of one component it is a block, whatever its sampling."""
-        horizontal, vertical = self._peak() if len(self.parts) > 1 else (1, 1)
-        return 8 * horizontal, 8 * vertical
-
     def _units(self) -> tuple[int, int]:
         """Columns and rows of MCUs in a scan of all components."""
-        width, height = self._unit()
-        return -(-self.jpeg.width // width), -(-self.jpeg.height // height)
-
-    def _ends(self) -> list[tuple[int, int]]:
-        (width, height), (columns, rows) = self._unit(), self._units()
-        step = self.restart_interval or columns * rows
-        last = sorted({*range(step - 1, columns * rows, step), columns * rows - 1})
-        bottom, right = self.jpeg.height - 1, self.jpeg.width - 1
-        return [
-            (min(bottom, unit // columns * height + height - 1), min(right, unit % columns * width + width - 1))
-            for unit in last
-        ]
-
-    def _strip(self) -> bytes:
-        """The headers of a picture that holds one stretch: as wide as its MCUs, one MCU high, without restarts."""
-        width, height = self._unit()
-        size = height.to_bytes(2, "big") + (width * self.restart_interval).to_bytes(2, "big")
-        parts = []
-        for coded, piece in self.pieces:
-            if coded:
-                break
-            if piece[1] in _SOF:
-                piece = piece[:5] + size + piece[9:]
-            if piece[1] != 0xDD:
-                parts.append(piece)
-        return b"".join(parts)
+        horizontal, vertical = self._peak() if len(self.parts) > 1 else (1, 1)
+        return -(-self.jpeg.width // (8 * horizontal)), -(-self.jpeg.height // (8 * vertical))
 
     def _blocks(self, part: _Component) -> tuple[int, int]:
         """Columns and rows of 8x8 blocks of one component."""
@@ -294,14 +256,8 @@ class _Walk:
         jpeg.picture = self.data[:end]
         jpeg.profile = b"".join(part for _, part in sorted(self.profile, key=lambda numbered: numbered[0]))
         if kept := colour.storable(jpeg.profile):
-            self.pieces.insert(self.profile_at, (False, colour.jpeg_segments(kept)))
-        jpeg.pieces = [*self.pieces, (False, b"\xff\xd9")]
-        jpeg.kept = b"".join(piece for _, piece in jpeg.pieces)
-        if jpeg.one_scan and self.restart_interval and self._unit()[0] * self.restart_interval < _LARGEST:
-            jpeg.strip = self._strip()
-            coded = next(piece for is_coded, piece in jpeg.pieces if is_coded)
-            jpeg.intervals = _RESTART.split(coded, maxsplit=_CHECKED)[:-1]  # behind the last, cameras may pad
-        jpeg.ends = self._ends() if jpeg.one_scan else []
+            self.pieces.insert(self.profile_at, colour.jpeg_segments(kept))
+        jpeg.kept = b"".join([*self.pieces, b"\xff\xd9"])
         jpeg.trailing = len(self.data) - end
         jpeg.same_colours = self._colours(self.jfif) == self._colours(False)
         return jpeg

@@ -18,7 +18,7 @@ from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
-REVISION = 4
+REVISION = 5
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
 _FORMATS = {

@@ -44,7 +44,7 @@ def raw_png(width: int, height: int, colour: int, packed: bytes, *extra: bytes) 
 
 def reason(data: bytes, **limits: int) -> str:
     with pytest.raises(ImageError) as caught:
-        codec.decode(data, **limits)
+        codec.decode(data, thorough=True, **limits)
     assert caught.value.reason in REJECT_REASONS
     return caught.value.reason
 
@@ -196,7 +196,7 @@ def test_a_jpeg_with_grey_stripes_is_truncated() -> None:
 
 
 def test_a_jpeg_whose_data_does_not_fit_between_its_restart_markers_is_damaged() -> None:
-    """libjpeg decodes such files to stripes and says so only on stderr."""
+    """libjpeg decodes such files to stripes and only warns."""
     large = np.tile(PICTURE, (3, 3, 1))
     whole = saved(Image.fromarray(large), "JPEG", quality=90, subsampling=0, restart_marker_rows=1)
     assert np.array_equal(codec.decode(whole), np.asarray(Image.open(io.BytesIO(whole))))
@@ -207,6 +207,43 @@ def test_a_jpeg_whose_data_does_not_fit_between_its_restart_markers_is_damaged()
     assert reason(swapped) == "unreadable"
     twice = whole[:third] + whole[second:third] + whole[third:]
     assert reason(twice) == "unreadable"
+
+
+def coded_jpeg(mode: str = "RGB", **options: object) -> tuple[bytes, int]:
+    """A JPEG of 8x8 blocks with much in them, and where its coded data starts."""
+    noisy = RNG.integers(0, 256, (96, 160, 3)).astype(np.uint8)
+    data = saved(Image.fromarray(noisy).convert(mode), "JPEG", quality=92, **options)
+    return data, data.index(b"\xff\xda") + 14
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 2}, {"subsampling": 2}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_libjpeg_repairs_is_refused(mode: str, options: dict[str, object]) -> None:
+    """200 bytes lost in the coded data: libjpeg paints a picture of shifted blocks and only warns."""
+    whole, start = coded_jpeg(mode, **options)
+    middle = start + (len(whole) - start) // 2
+    hurt = whole[:middle] + whole[middle + 200 :]
+    assert np.asarray(Image.open(io.BytesIO(hurt))).shape[:2] == (96, 160)
+    if mode == "CMYK" and "subsampling" in options:  # TurboJPEG cannot read this sampling, not even of a sound file
+        assert reason(hurt) == reason(whole) == "unsupported_mode"
+        return
+    assert reason(hurt) in ("truncated", "unreadable")
+    codec.decode(whole, thorough=True)
+    with pytest.raises(ImageError):
+        codec.store(hurt, "png")
+
+
+def test_zeros_before_the_end_marker_are_padding_and_other_bytes_are_damage() -> None:
+    whole, _ = coded_jpeg()
+    padded = whole[:-2] + bytes(50) + whole[-2:]
+    assert np.array_equal(codec.decode(padded, thorough=True), codec.decode(whole))
+    assert reason(whole[:-2] + b"\x12\x34" * 25 + whole[-2:]) == "unreadable"
+
+
+def test_a_refused_jpeg_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    whole, start = coded_jpeg()
+    reason(whole[: start + 300] + bytes(90) + whole[start + 390 :])
+    assert capfd.readouterr().err == ""
 
 
 def test_a_picture_that_is_grey_to_its_end_is_whole() -> None:
@@ -338,7 +375,7 @@ def test_every_malformed_file_is_refused_with_its_reason_or_decodes_as_pillow_do
     for path in sorted((shared_data / "malformed").iterdir()):
         data = path.read_bytes()
         try:
-            pixels = codec.decode(data)
+            pixels = codec.decode(data, thorough=True)
         except ImageError as error:
             rejects[path.name] = error.reason
             continue
