@@ -13,9 +13,8 @@ from dbgan.corpus.profile import beside_colours, is_profile
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_ALLOWED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"IDAT", b"IEND"))
-_JPEG_TABLES = frozenset(
-    {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC)}
-)
+_PNG_LENGTHS = {b"IHDR": (13,), b"gAMA": (4,), b"cHRM": (32,), b"sRGB": (1,), b"sBIT": (1, 2, 3, 4)}
+_JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC)})
 _JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 _AFTER_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 MAX_PROFILE = 4 << 20
@@ -46,21 +45,41 @@ def _in_png(data: bytes) -> list[str]:
     if not data.startswith(_PNG):
         return ["no PNG at all"]
     found: list[str] = []
+    packed: list[bytes] = []
     position = len(_PNG)
     while position + 12 <= len(data):
         length, kind = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + 8]
         position += 12 + length
-        if kind not in _PNG_ALLOWED:
+        if kind not in _PNG_ALLOWED or length not in _PNG_LENGTHS.get(kind, (length,)):
             found.append(f"chunk {kind.decode('ascii', 'backslashreplace')} of {length} bytes")
+        if kind == b"IDAT":
+            packed.append(data[position - 4 - length : position - 4])
         if kind == b"iCCP":
             found += _in_profile(_inflated(data[position - 4 - length : position - 4]), f"chunk iCCP of {length} bytes")
         if kind == b"IEND":
+            if hidden := _behind_pixels(packed):
+                found.append(f"{hidden} bytes behind the pixels inside IDAT")
             if length:
                 found.append(f"{length} bytes inside IEND")
             if position < len(data):
                 found.append(f"{len(data) - position} bytes after the end")
             return found
     return [*found, "no end (IEND)"]
+
+
+def _behind_pixels(packed: list[bytes]) -> int:
+    """Bytes in IDAT behind the end of the compressed data; 0 also for damaged data, which others tell."""
+    inflater = zlib.decompressobj()
+    behind = 0
+    for rest in packed:
+        try:
+            while rest and not inflater.eof:
+                inflater.decompress(rest, 1 << 20)
+                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        except zlib.error:
+            return 0
+        behind += len(rest)
+    return behind
 
 
 def _in_jpeg(data: bytes) -> list[str]:

@@ -42,6 +42,10 @@ Pixels = NDArray[np.uint8]
 Icc = Literal["keep", "srgb"]
 
 MAX_PIXELS = 200_000_000
+_NOT_READ = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cJXL ", b"\xff\x0a")
+"""The first bytes of JPEG 2000 and JPEG XL."""
+_UNCHECKED = ("jpeg", "tiff_jpeg", "group3", "group4", "tiff_ccitt")
+"""Compressions of TIFF whose damage libtiff repairs, with a word on stderr at most."""
 JPEG_QUALITY = 98
 
 
@@ -171,6 +175,8 @@ def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc, thorough: bool)
     kind = sniff(data)
     if not data:
         raise ImageError("not_an_image", "the file is empty")
+    if data.startswith(_NOT_READ):
+        raise ImageError("unsupported_mode", "JPEG 2000 or JPEG XL")
     if not kind:
         raise ImageError("not_an_image", f"unknown file type, first bytes {data[:8].hex(' ')}")
     try:
@@ -252,7 +258,7 @@ def _png(data: bytes, check: Check, icc: Icc) -> _Picture:
     warnings = ("trailing_data",) if parsed.trailing else ()
     if turn != 1:
         pixels, warnings = _turned(pixels, turn), (*warnings, "rotated")
-    keep = parsed.is_rgb8 and turn == 1
+    keep = parsed.is_rgb8 and turn == 1 and not parsed.has_hidden_data()
     mode = "L" if parsed.colour in (0, 4) else "RGB"
     kept = (parsed.kept, "png") if keep else (b"", "")
     return _Picture(pixels, *kept, warnings, parsed.profile, mode, parsed.exif)
@@ -283,6 +289,8 @@ def _other(data: bytes, kind: str, check: Check, icc: Icc) -> _Picture:
             raise ImageError("animated", "AVIF: image sequence")
     image = _plugin(kind)(io.BytesIO(data))
     check(*image.size)
+    if kind == "tiff" and (packed := image.info.get("compression")) in _UNCHECKED:
+        raise ImageError("unsupported_mode", f"TIFF: compressed as {packed}, of which damage cannot be told")
     frames = getattr(image, "n_frames", 1) if kind in ("gif", "tiff") else 1
     if kind == "gif" and frames > 1:
         raise ImageError("animated", f"GIF: {frames} frames")

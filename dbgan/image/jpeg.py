@@ -138,6 +138,8 @@ class _Walk:
         if 0xE0 <= code <= 0xEF or code == 0xFE:
             self._application(code, body)
             return end
+        if code == 0xDC:
+            return end  # DNL: no decoder here reads it, and it could carry anything
         self.pieces.append(b"\xff" + bytes([code]) + self.data[position:end])
         if code in _SOF:
             self._frame(code, body)

@@ -34,7 +34,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     from dbgan.ingest import gopro, refusals
     from dbgan.ingest.build import IngestBuilder
     from dbgan.ingest.digests import DigestCache
-    from dbgan.ingest.plan import make_plans
+    from dbgan.ingest.plan import make_plans, max_bytes
 
     files.refuse_file(out)  # before every input is read for its digest
     root = root.resolve()
@@ -42,7 +42,8 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     scan = _scanned(params, root)
     inputs = [path for frame in scan.frames for path in frame.paths.values()]
     with DigestCache() as cache:
-        planned = make_plans(scan, cache.states(root, inputs, f"{name}: input digests"), params)
+        states = cache.states(root, inputs, f"{name}: input digests", max_bytes=max_bytes(params))
+    planned = make_plans(scan, states, params)
     refusals.save_origins(name, out, planned.origins)
     builder = IngestBuilder(
         root=str(root),

@@ -26,7 +26,7 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as planned: size in bytes, time of change in ns, hex sha256."""
+    """A file as planned: size in bytes, time of change in ns, hex sha256 (empty where it was too large to be read)."""
 
     size: int
     mtime_ns: int
@@ -55,11 +55,14 @@ class DigestCache:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()  # what was hashed is committed by `_remember`
 
-    def states(self, root: Path, relative: Iterable[str], label: str) -> dict[str, FileState | OSError]:
+    def states(
+        self, root: Path, relative: Iterable[str], label: str, *, max_bytes: int | None = None
+    ) -> dict[str, FileState | OSError]:
         """State of every file `root / path`; an `OSError` for those that cannot be read.
 
         Args:
             root: absolute folder. relative: paths below it. label: what the progress line says.
+            max_bytes: larger files are not read: their digest is empty.
         """
         known = self._known(root)
         found: dict[str, FileState | OSError] = {}
@@ -71,6 +74,9 @@ class DigestCache:
                 status = os.stat(full)
             except OSError as error:
                 found[path] = error
+                continue
+            if max_bytes is not None and status.st_size > max_bytes:
+                found[path] = FileState(status.st_size, status.st_mtime_ns, "")
                 continue
             state = known.get(os.fsencode(full))
             readable = os.access(full, os.R_OK)

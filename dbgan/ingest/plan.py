@@ -19,6 +19,11 @@ SHAPING = ("image", "max_pixels", "min_side", "icc", "quality")
 """Parameters that shape a shard's bytes or rows beyond which inputs are in it; `max_reject_fraction` shapes none."""
 
 
+def max_bytes(params: IngestParams) -> int:
+    """Larger files are refused unread: four 16-bit channels of the largest picture, and much for all else."""
+    return 8 * params.max_pixels + (64 << 20)
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """Shard plans, sorted by name; inputs refused before they belong to one; digest -> path of every input."""
@@ -45,7 +50,7 @@ def make_plans(scan: Scan, states: Mapping[str, FileState | OSError], params: In
         by_sequence[frame.sequence].append(frame)
     plans: list[Plan] = []
     for name, frames in by_sequence.items():
-        items = _items(sequences[name], frames, states, rejects)
+        items = _items(sequences[name], frames, states, params, rejects)
         plans += _shards(sequences[name], items, params)
     paths = [path for frame in scan.frames for path in frame.paths.values()] + [r.path for r in scan.rejects]
     origins = {origin_digest(path): path for path in paths}
@@ -57,7 +62,11 @@ def _sequence(known: Mapping[str, str], name: str) -> str:
 
 
 def _items(
-    sequence: str, frames: list[Frame], states: Mapping[str, FileState | OSError], rejects: list[Reject]
+    sequence: str,
+    frames: list[Frame],
+    states: Mapping[str, FileState | OSError],
+    params: IngestParams,
+    rejects: list[Reject],
 ) -> dict[str, Item]:
     """Frame part -> item, for all frames that can be read and have a key of their own; the others go to `rejects`."""
     parts = key_parts((frame.frame for frame in frames), MAX_FRAME)
@@ -67,9 +76,13 @@ def _items(
         paths = list(frame.paths.items())
         found = {path: states[path] for _, path in paths}
         broken = next((path for path, state in found.items() if isinstance(state, OSError)), None)
+        vast = next((s.size for s in found.values() if isinstance(s, FileState) and not s.sha256), None)
         if broken is not None:
             detail = getattr(found[broken], "strerror", None) or "cannot be read"
             rejects.append(Reject(origin_digest(broken), "unreadable", detail, sequence))
+        elif vast is not None:
+            detail = f"{vast} bytes, more than {params.max_pixels} px can need"
+            rejects.append(Reject(origin_digest(paths[0][1]), "too_large", detail, sequence))
         elif part in items:
             detail = f"the key {sequence}/{part} belongs to another file"
             rejects.append(Reject(origin_digest(paths[0][1]), "duplicate_key", detail, sequence))

@@ -20,6 +20,7 @@ PICTURES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".heic", ".heif", ".hif", ".avif", ".webp"),
         *(".tif", ".tiff", ".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm"),
+        *(".jxl", ".jp2", ".j2k", ".jpf", ".jpx"),  # which nothing here reads: refused by name, not ignored
     }
 )
 """Extensions that promise a picture (in lower case). Other files are ignored and counted: raw formats, text, video."""

@@ -146,3 +146,22 @@ def test_every_real_phone_photo_is_found_to_carry_metadata(shared_data: Path) ->
     assert photos
     for photo in photos:
         assert metadata_in(photo.read_bytes(), "jpg"), photo.name
+
+
+@pytest.mark.parametrize(("kind", "size"), [(b"gAMA", 4), (b"cHRM", 32), (b"sRGB", 1), (b"sBIT", 4)])
+def test_what_stands_behind_a_chunk_s_values_is_found(kind: bytes, size: int) -> None:
+    assert metadata_in(in_png(chunk(kind, bytes(size))), "png") == []
+    assert metadata_in(in_png(chunk(kind, bytes(size) + b"Anna")), "png") == [
+        f"chunk {kind.decode()} of {size + 4} bytes"
+    ]
+
+
+def test_what_stands_behind_the_pixels_in_their_own_chunk_is_found() -> None:
+    start, end = PNG.index(b"IDAT") - 4, PNG.index(b"IEND") - 4
+    body = PNG[start + 8 : end - 4]
+    for hidden in (chunk(b"IDAT", body + b"Anna"), chunk(b"IDAT", body) + chunk(b"IDAT", b"Anna")):
+        assert metadata_in(PNG[:start] + hidden + PNG[end:], "png") == ["4 bytes behind the pixels inside IDAT"]
+
+
+def test_a_jpeg_s_line_count_segment_is_found() -> None:
+    assert metadata_in(in_jpeg(segment(0xDC, b"Anna")), "jpg") == ["segment FFDC of 4 bytes"]

@@ -66,7 +66,7 @@ def read_picture(data: bytes) -> str:
     assert read_allowed(data).keys() == empty_meta().keys()
     assert all(isinstance(metadata_in(data, ext), list) for ext in ("png", "jpg"))
     try:
-        pixels = codec.decode(data, max_pixels=LIMIT)
+        pixels = codec.decode(data, max_pixels=LIMIT, thorough=True)
     except ImageError as error:
         return REJECT_REASONS[REJECT_REASONS.index(error.reason)]
     assert pixels.dtype == np.uint8

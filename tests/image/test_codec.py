@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from dbgan.corpus.layout import REJECT_REASONS
+from dbgan.corpus.privacy import metadata_in
 from dbgan.errors import ImageError
 from dbgan.image import codec, colour, png
 from dbgan.image.profile import reduced
@@ -128,6 +129,65 @@ def test_kept_png_has_only_allowed_chunks_and_the_same_pixels() -> None:
     assert kinds == [b"IHDR", b"gAMA", b"IDAT", b"IEND"]
     assert stored.warnings == ("trailing_data",)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(stored.data))), PICTURE)
+
+
+HIDING = {
+    "gAMA": (chunk(b"gAMA", b"\0\0\xb1\x8fSECRET"),),
+    "cHRM": (chunk(b"cHRM", bytes(32) + b"SECRET"),),
+    "sRGB": (chunk(b"sRGB", b"\0SECRET"),),
+    "sBIT": (chunk(b"sBIT", b"\x08\x08\x08SECRET"),),
+    "PLTE": (chunk(b"PLTE", b"SECRET"),),
+    "twice": (chunk(b"gAMA", b"\0\0\xb1\x8f"), chunk(b"gAMA", b"SECRET"[:4])),
+}
+
+
+@pytest.mark.parametrize("extra", HIDING.values(), ids=HIDING)
+def test_allowed_chunks_hide_nothing(extra: tuple[bytes, ...], capfd: pytest.CaptureFixture[str]) -> None:
+    rows = b"".join(b"\0" + row.tobytes() for row in PICTURE)
+    stored = codec.store(raw_png(80, 48, 2, zlib.compress(rows), *extra), "png")
+    assert stored.kept
+    assert b"SECR" not in stored.data
+    assert metadata_in(stored.data, "png") == []
+    assert np.array_equal(codec.decode(stored.data), PICTURE)
+    assert capfd.readouterr().err == ""  # libpng warns of odd chunks there
+
+
+def test_what_stands_behind_the_compressed_rows_or_inside_the_end_is_not_stored() -> None:
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in PICTURE))
+    plain = raw_png(80, 48, 2, rows)
+    end = plain.index(b"IEND") - 4
+    pieces = [rows[i : i + 64] for i in range(0, len(rows), 64)]
+    cut = b"".join(chunk(b"IDAT", piece) for piece in [*pieces, b"SECRET" * 12])
+    for data in (
+        raw_png(80, 48, 2, rows + b"SECRET"),
+        plain[:end] + chunk(b"IDAT", b"SECRET") + plain[end:],
+        plain[: plain.index(b"IDAT") - 4] + cut + plain[end:],
+        plain[:end] + chunk(b"IEND", b"SECRET"),
+    ):
+        stored = codec.store(data, "png")
+        assert b"SECRET" not in stored.data
+        assert metadata_in(stored.data, "png") == []
+        assert np.array_equal(codec.decode(stored.data), PICTURE)
+
+
+def test_a_jpeg_s_line_count_segment_is_dropped() -> None:
+    plain = saved(Image.fromarray(PICTURE), "JPEG")
+    stored = codec.store(plain[:2] + b"\xff\xdc\x00\x08SECRET" + plain[2:], "jpg")
+    assert stored.kept
+    assert b"SECRET" not in stored.data
+
+
+def test_files_that_nothing_here_reads_say_what_they_are() -> None:
+    for start in (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"):
+        assert reason(start + bytes(50)) == "unsupported_mode"
+
+
+@pytest.mark.parametrize(("compression", "mode"), [("jpeg", "RGB"), ("group4", "1"), ("group3", "1")])
+def test_a_tiff_of_which_damage_cannot_be_told_is_refused(compression: str, mode: str) -> None:
+    data = saved(Image.fromarray(PICTURE).convert(mode), "TIFF", compression=compression)
+    assert reason(data) == "unsupported_mode"
+    for sound in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        assert np.array_equal(codec.decode(saved(Image.fromarray(PICTURE), "TIFF", compression=sound)), PICTURE)
 
 
 def test_an_oversized_profile_is_dropped() -> None:
@@ -344,6 +404,7 @@ EXPECTED_REJECTS = {
     "corrupted.heic": "unreadable",
     "corrupted.mp4": "not_an_image",
     "decompression_bomb.gif": "too_large",
+    "crash-0da013a13571cc8eb457a39fee8db18f8a3c7127.tif": "unsupported_mode",
     "dispose_bgnd.gif": "animated",
     "empty.jpg": "not_an_image",
     "exif_corrupted.jpg": "truncated",

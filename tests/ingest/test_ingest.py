@@ -183,6 +183,28 @@ def test_what_is_refused_is_listed_with_its_reason(tmp_path: Path, capsys: pytes
     assert ingest("c", with_limit(CAPTURES, 0.6), root, tmp_path / "c").rejects == 4
 
 
+def test_a_file_too_large_for_any_picture_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "raw"
+    put(root / "a" / "1.png", raw_png(pixels(1)))
+    put(root / "a" / "vast.png", raw_png(pixels(2)))
+    os.truncate(root / "a" / "vast.png", 3 << 30)
+    read: list[str] = []
+    real = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda path: read.append(path.name) or real(path))
+    ingest("c", with_limit(CAPTURES, 0.6), root, tmp_path / "c")
+    assert refused(tmp_path / "c") == [("too_large", "3221225472 bytes, more than 200000000 px can need")]
+    assert "1.png" in read
+    assert "vast.png" not in read
+
+
+def test_pictures_of_kinds_that_nothing_here_reads_are_rejects_and_not_ignored(tmp_path: Path) -> None:
+    put(tmp_path / "raw" / "a" / "1.png", raw_png(pixels(1)))
+    put(tmp_path / "raw" / "a" / "2.jxl", b"\xff\x0a" + bytes(40))
+    put(tmp_path / "raw" / "a" / "3.JP2", b"\0\0\0\x0cjP  " + bytes(40))
+    ingest("c", with_limit(CAPTURES, 0.7), tmp_path / "raw", tmp_path / "c")
+    assert refused(tmp_path / "c") == 2 * [("unsupported_mode", "blur: JPEG 2000 or JPEG XL")]
+
+
 def test_pairs_of_two_sizes_are_refused(gopro_root: Path, tmp_path: Path) -> None:
     put(gopro_root / "GOPR0002_11_00" / "sharp" / "000021.png", raw_png(pixels(1, 20, 30)))
     ingest("g", with_limit(GOPRO, 0.2), gopro_root, tmp_path / "g")
