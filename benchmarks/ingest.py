@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.codec import frame, opencv
-from dbgan.ingest import MAX_THREADS, ingest
+from dbgan.ingest import ingest
+from dbgan.ingest.builders import MAX_THREADS
 from dbgan.params import IngestParams
 
 PAIRS = int(os.environ.get("DBGAN_BENCH_PAIRS", "96"))

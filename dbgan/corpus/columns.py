@@ -10,8 +10,8 @@ from dbgan.corpus.layout import ALLOWED_NUMBERS, ALLOWED_TEXT, FIELDS, Kind
 from dbgan.image.quality import MEASURES, PERCEPTUAL_HASH
 
 # Types: "text", "int32", "int64", "float", "flag", "digest" (sha256, 32 bytes), "floats" (a list).
-# A measure or perceptual hash may be null in the manifest (quality switched off, or the picture lacks it); nothing else
-# may, and nothing in a json member may.
+# A measure, a perceptual hash or the time in a clip may be null in the manifest (quality switched off, or the picture
+# lacks it); nothing else may, and nothing in a json member may.
 LINEAGE = {
     "source_corpus": "text",
     "source_key": "text",
@@ -50,6 +50,11 @@ def measure_columns(kind: Kind) -> tuple[str, ...]:
     return (*measures, "pair_psnr") if kind == "paired" else measures
 
 
+def time_columns() -> tuple[str, ...]:
+    """The nullable time of a frame in its clip, seconds since the clip's first frame; null for still pictures."""
+    return ("time_s",)
+
+
 def hash_columns(kind: Kind) -> tuple[str, ...]:
     """The nullable digests: a perceptual hash per field."""
     return tuple(f"{field}_{PERCEPTUAL_HASH}" for field in FIELDS[kind])
@@ -57,7 +62,7 @@ def hash_columns(kind: Kind) -> tuple[str, ...]:
 
 def nullable_columns(kind: Kind) -> tuple[str, ...]:
     """All columns that may be null, and that a corpus of an older version may lack."""
-    return (*measure_columns(kind), *hash_columns(kind))
+    return (*measure_columns(kind), *hash_columns(kind), *time_columns())
 
 
 def manifest_columns(kind: Kind, synthesized: bool, arrays: Sequence[str] = ()) -> dict[str, str]:
@@ -72,6 +77,7 @@ def manifest_columns(kind: Kind, synthesized: bool, arrays: Sequence[str] = ()) 
     columns |= {"width": "int32", "height": "int32", **allowed_columns(), "origin": "text"}
     columns |= {**kept_columns(kind), "warnings": "text"}
     columns |= dict.fromkeys(measure_columns(kind), "float") | dict.fromkeys(hash_columns(kind), "digest")
+    columns |= dict.fromkeys(time_columns(), "float")
     return {**columns, **(LINEAGE if synthesized else {})}
 
 

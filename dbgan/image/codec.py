@@ -153,16 +153,41 @@ def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int 
     picture = _read(data, max_pixels, min_side, icc, thorough=True)
     if picture.extension == ext:
         return Stored(picture.kept, picture.pixels, True, picture.warnings, picture.exif)
+    made = store_pixels(picture.pixels, ext, profile=picture.profile, warnings=picture.warnings)
+    return replace(made, exif=picture.exif)
+
+
+def store_pixels(pixels: Pixels, ext: str, *, profile: bytes = b"", warnings: tuple[str, ...] = ()) -> Stored:
+    """Encode pixels that no file holds (or not as `ext`) as a corpus of extension `ext` holds them.
+
+    Args:
+        pixels: HWC uint8 RGB. profile: an ICC profile to embed, as `read` gives it. warnings: told of them.
+
+    Raises:
+        ImageError: they do not fit into a file of this type.
+    """
     try:
-        encoded = encode(picture.pixels, ext)
+        encoded = encode(pixels, ext)
     except (ValueError, cv2.error):
-        height, width, _ = picture.pixels.shape
+        height, width, _ = pixels.shape
         raise ImageError("too_large", f"{width}x{height} px do not fit into one {ext} file") from None
-    if picture.profile:
-        encoded = colour.embed(encoded, picture.profile, ext)
+    if profile:
+        encoded = colour.embed(encoded, profile, ext)
     if ext == "png":
-        return Stored(encoded, picture.pixels, False, picture.warnings, picture.exif)
-    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*picture.warnings, "lossy"), picture.exif)
+        return Stored(encoded, pixels, False, warnings)
+    return Stored(encoded, _opencv(encoded, "JPEG"), False, (*warnings, "lossy"))
+
+
+def read(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, icc: Icc = "keep"
+) -> tuple[Pixels, bytes, tuple[str, ...]]:
+    """Pixels of a picture file, the profile a picture made of them needs (empty: none), and what is to be told.
+
+    Raises:
+        ImageError: as `decode`.
+    """
+    picture = _read(data, max_pixels, min_side, icc)
+    return picture.pixels, picture.profile, picture.warnings
 
 
 def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc, thorough: bool) -> _Picture:

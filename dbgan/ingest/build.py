@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +22,14 @@ NAME = "ingest"
 REVISION = 5
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
+MODULES = (
+    "dbgan.image",
+    "dbgan.ingest.build",
+    "dbgan.corpus.write",
+    "dbgan.corpus.layout",
+    "dbgan.corpus.columns",
+)
+
 _FORMATS = {
     "jpeg": {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"},
     "png": {".png", ".apng"},
@@ -32,22 +41,49 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One sample of a plan: key, (field, path below the root) pairs, the files' states, device (None: EXIF decides)."""
+    """One sample of a plan.
+
+    Attributes:
+        paths: (field, path below the root) pairs. states: of these files.
+        device: its name, None: EXIF decides.
+        window: files, with their states, whose average is the blurry picture.
+        part: which part of the files is meant (see `scan.Frame.part`).
+    """
 
     key: str
     paths: tuple[tuple[str, str], ...]
     states: tuple[FileState, ...]
     device: str | None
+    window: tuple[tuple[str, FileState], ...] = ()
+    part: Any = None
 
     @property
     def origin(self) -> str:
-        """Digest of the blurry (or only) file's path."""
+        """Digest of the blurry (or only) file's path; of the sharp one's where the blurry picture is an average."""
         return origin_digest(self.paths[0][1])
+
+    @property
+    def sequence(self) -> str:
+        """The key's first part."""
+        return self.key.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an item's files gave: pictures and the files they came from (empty: none) by field, allow-listed metadata,
+    warnings, and further manifest columns.
+    """
+
+    stored: dict[str, Stored]
+    sources: dict[str, bytes]
+    meta: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IngestBuilder:
-    """See `engine.worker.Builder`.
+    """See `engine.worker.Builder`. This one stores files as they are; layouts that make pictures derive from it.
 
     Attributes:
         root: absolute raw folder. ext: file type of every image.
@@ -76,27 +112,28 @@ class IngestBuilder:
     @property
     def modules(self) -> tuple[str, ...]:
         """The code that decides a shard's bytes."""
-        return (
-            "dbgan.image",
-            "dbgan.ingest.build",
-            "dbgan.corpus.write",
-            "dbgan.corpus.layout",
-            "dbgan.corpus.columns",
-        )
+        return MODULES
 
     def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
         """The function that makes a shard's samples, in the order of the plan. All shards share the threads."""
+        supply = self._open()
         if self.threads == 1:
-            return lambda plan: map(self._sample, plan.items)
+            return lambda plan: itertools.starmap(self._sample, supply(plan.items))
         pool = ThreadPoolExecutor(self.threads)
-        return lambda plan: self._in_order(pool, plan.items)
+        return lambda plan: self._in_order(pool, supply(plan.items))
 
-    def _in_order(self, pool: ThreadPoolExecutor, items: Iterable[Item]) -> Iterator[EncodedSample | Reject]:
+    def _open(self) -> Callable[[Iterable[Item]], Iterator[tuple[Item, Any]]]:
+        """The function that gives, one after the other, each item with what only reading in order can give it."""
+        return lambda items: ((item, None) for item in items)
+
+    def _in_order(
+        self, pool: ThreadPoolExecutor, items: Iterable[tuple[Item, Any]]
+    ) -> Iterator[EncodedSample | Reject]:
         """Results in the order of items, with at most two per thread in memory."""
         waiting: deque[Future[EncodedSample | Reject]] = deque()
         try:
-            for item in items:
-                waiting.append(pool.submit(self._sample, item))
+            for item, supplied in items:
+                waiting.append(pool.submit(self._sample, item, supplied))
                 if len(waiting) >= 2 * self.threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -105,8 +142,8 @@ class IngestBuilder:
             for left in waiting:
                 left.cancel()
 
-    def _sample(self, item: Item) -> EncodedSample | Reject:
-        sequence, _, frame = item.key.partition("/")
+    def _take(self, item: Item, supplied: Any) -> Taken | Reject:
+        """An item's pictures; `supplied` is what `_open` gave for it."""
         stored: dict[str, Stored] = {}
         sources: dict[str, bytes] = {}
         warnings: list[str] = []
@@ -116,9 +153,18 @@ class IngestBuilder:
             try:
                 stored[which] = self._store(data)
             except ImageError as error:
-                return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", sequence)
+                return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", item.sequence)
             meta = meta or read_allowed(data, stored[which].exif)
-            warnings += [f"{which}:{text}" for text in (*_wrong_extension(path, data), *stored[which].warnings)]
+            warnings += [f"{which}:{text}" for text in wrong_extension(path, data)]
+        return Taken(stored, sources, meta, tuple(warnings))
+
+    def _sample(self, item: Item, supplied: Any) -> EncodedSample | Reject:
+        sequence, _, frame = item.key.partition("/")
+        taken = self._take(item, supplied)
+        if isinstance(taken, Reject):
+            return taken
+        stored, meta = taken.stored, dict(taken.meta)
+        warnings = [*taken.warnings, *(f"{which}:{text}" for which, p in stored.items() for text in p.warnings)]
         sizes = {which: picture.pixels.shape for which, picture in stored.items()}
         if len(set(sizes.values())) > 1:
             said = ", ".join(f"{which} {width}x{height} px" for which, (height, width, _) in sizes.items())
@@ -130,7 +176,8 @@ class IngestBuilder:
             meta["device"] = item.device
         fields = {which: picture.data for which, picture in stored.items()}
         kept = frozenset(which for which, picture in stored.items() if picture.kept)
-        return EncodedSample(item.key, fields, meta, self._columns(stored, sources), kept, tuple(warnings))
+        columns = {**self._columns(stored, taken.sources), **taken.columns}
+        return EncodedSample(item.key, fields, meta, columns, kept, tuple(warnings))
 
     def _store(self, data: bytes) -> Stored:
         return store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side, icc=self.icc)
@@ -139,7 +186,7 @@ class IngestBuilder:
         columns: dict[str, Any] = {f"{w}_pixels_sha256": pixel_digest(p.pixels) for w, p in stored.items()}
         if self.measured:
             for which, picture in stored.items():
-                columns |= quality.columns(which, picture.pixels, sources[which])
+                columns |= quality.columns(which, picture.pixels, sources.get(which, b""))
             if len(stored) == 2:
                 columns["pair_psnr"] = quality.pair_psnr(stored["blur"].pixels, stored["sharp"].pixels)
         return columns
@@ -161,6 +208,7 @@ class IngestBuilder:
 _AGAIN = "Next: run the same command again; it plans anew and builds what changed."
 
 
-def _wrong_extension(path: str, data: bytes) -> list[str]:
+def wrong_extension(path: str, data: bytes) -> list[str]:
+    """The warning of a file whose content is not what its name says; empty for all others."""
     kind, suffix = sniff(data), PurePosixPath(path).suffix.lower()
     return [] if suffix in _FORMATS.get(kind, {f".{kind}"}) else ["wrong_extension"]

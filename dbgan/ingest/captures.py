@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from dbgan.corpus.layout import Kind
 from dbgan.corpus.recordings import ROOT_SEQUENCE
 from dbgan.ingest.scan import Frame, Scan, device_of, is_picture, walk
 from dbgan.params import IngestParams
 
-KIND: Kind = "blurry"
 EXPECTED = "photos (JPEG, PNG, HEIC, TIFF, WebP, ...) in any folders"
 
 
@@ -36,9 +35,9 @@ def scan(root: Path, params: IngestParams) -> Scan:
                 device=device_of(path, params.device),
             )
         )
-    return Scan(frames, tree.rejects, tree.ignored + len(tree.files) - len(pictures))
+    return Scan(frames, tree.rejects, tree.ignored + len(tree.files) - len(pictures), litter=dict(tree.litter))
 
 
-def detect(root: Path) -> bool:
-    """Whether there is any picture below `root`."""
-    return any(map(is_picture, walk(root).files))
+def detect(files: Sequence[str]) -> dict[str, str] | None:
+    """Any picture."""
+    return {} if any(map(is_picture, files)) else None

@@ -5,16 +5,15 @@ The root may be one split or hold several (`train`, `test`). Which blur folder i
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from dbgan.corpus.layout import Kind
 from dbgan.corpus.recordings import IN_BOTH_SPLITS, recording
-from dbgan.ingest.scan import Frame, RejectedFile, Scan, is_picture, pair_up, walk
+from dbgan.ingest.official import official_notes
+from dbgan.ingest.scan import Scan, is_picture, paired_scan, walk
 from dbgan.params import IngestParams
 
-KIND: Kind = "paired"
 EXPECTED = "SEQUENCE/{blur,blur_gamma}/FRAME.png and SEQUENCE/sharp/FRAME.png"
 BLUR_FOLDERS = ("blur", "blur_gamma")
 
@@ -31,31 +30,31 @@ def scan(root: Path, params: IngestParams) -> Scan:
             ignored += 1
             continue
         found[folders[parts[-2]]][parts[-3], PurePosixPath(path).stem].append(path)
-    results = list(pair_up({which: dict(by_name) for which, by_name in found.items()}, params.device))
-    frames = [result for result in results if isinstance(result, Frame)]
-    return Scan(frames, [*tree.rejects, *(r for r in results if isinstance(r, RejectedFile))], ignored)
+    pairs = Counter(sequence for sequence, _ in found["blur"].keys() & found["sharp"].keys())
+    return paired_scan(tree, found, params.device, ignored, notes(params, pairs))
 
 
-def detect(root: Path) -> bool:
-    """Whether some folder below `root` holds both a blur folder and `sharp`."""
-    return fits(walk(root).files)
-
-
-def fits(files: Iterable[str]) -> bool:
-    """Whether files (paths below the root) lie in both a blur folder and the `sharp` beside it."""
+def detect(files: Sequence[str]) -> dict[str, str] | None:
+    """Files that lie in a blur folder and in the `sharp` beside it. Where there are both blur folders, `blur`."""
     folders = defaultdict(set)
     for path in files:
         parts = PurePosixPath(path).parts
         if len(parts) >= 3:
             folders[parts[:-2]].add(parts[-2])
-    return any("sharp" in names and names & {*BLUR_FOLDERS} for names in folders.values())
+    found = {name for names in folders.values() if "sharp" in names for name in names & {*BLUR_FOLDERS}}
+    return {"blur": min(found)} if found else None
 
 
-def notes(params: IngestParams, sequences: list[str]) -> tuple[str, ...]:
-    """Sentences for the corpus's card."""
+def notes(params: IngestParams, pairs: Counter[str]) -> tuple[str, ...]:
+    """Sentences for the corpus's card, from the number of pairs by sequence."""
     which = "averages of frames as stored" if params.blur == "blur" else "averages in linear light (gamma 2.2)"
+    said = [f"The blurry frames are those of the folder `{params.blur}`: {which}.", *official_notes(pairs)]
+    return (*said, *shared_notes(pairs))
+
+
+def shared_notes(sequences: Sequence[str] | Counter[str]) -> tuple[str, ...]:
+    """The sentence on recordings that both official splits have clips of; empty without any."""
     shared = sorted({recording(name) for name in sequences} & {*IN_BOTH_SPLITS})
-    said = [f"The blurry frames are those of the folder `{params.blur}`: {which}."]
-    if shared:
-        said.append(f"GOPRO_Large has clips of these recordings in both its splits: {', '.join(shared)}.")
-    return tuple(said)
+    if not shared:
+        return ()
+    return (f"GOPRO_Large has clips of these recordings in both its splits: {', '.join(shared)}.",)

@@ -10,8 +10,10 @@ from typing import Any
 from dbgan.corpus.layout import Plan, Reject, make_key, origin_digest, shard_group, shard_name
 from dbgan.ingest.build import NAME, REVISION, Item
 from dbgan.ingest.digests import FileState
+from dbgan.ingest.gopro_all import RESPONSE as GOPRO_RESPONSE
 from dbgan.ingest.naming import MAX_FRAME, MAX_SEQUENCE, key_parts
 from dbgan.ingest.scan import Frame, Scan
+from dbgan.ingest.windows import WINDOWS_REVISION
 from dbgan.params import IngestParams
 from dbgan.recipe import codec_versions, recipe
 
@@ -52,7 +54,7 @@ def make_plans(scan: Scan, states: Mapping[str, FileState | OSError], params: In
     for name, frames in by_sequence.items():
         items = _items(sequences[name], frames, states, params, rejects)
         plans += _shards(sequences[name], items, params)
-    paths = [path for frame in scan.frames for path in frame.paths.values()] + [r.path for r in scan.rejects]
+    paths = [path for frame in scan.frames for path in frame.files] + [r.path for r in scan.rejects]
     origins = {origin_digest(path): path for path in paths}
     return Planned(sorted(plans, key=lambda plan: plan.shard), rejects, origins)
 
@@ -74,7 +76,7 @@ def _items(
     for frame in sorted(frames, key=lambda frame: list(frame.paths.values())):
         part = parts[frame.frame]
         paths = list(frame.paths.items())
-        found = {path: states[path] for _, path in paths}
+        found = {path: states[path] for path in frame.files}
         broken = next((path for path, state in found.items() if isinstance(state, OSError)), None)
         vast = next((s.size for s in found.values() if isinstance(s, FileState) and not s.sha256), None)
         if broken is not None:
@@ -87,13 +89,15 @@ def _items(
             detail = f"the key {sequence}/{part} belongs to another file"
             rejects.append(Reject(origin_digest(paths[0][1]), "duplicate_key", detail, sequence))
         else:
-            usable = tuple(state for state in found.values() if isinstance(state, FileState))
-            items[part] = Item(make_key(sequence, part), tuple(paths), usable, frame.device)
+            usable = {path: state for path, state in found.items() if isinstance(state, FileState)}
+            window = tuple((path, usable[path]) for path in frame.window)
+            own = tuple(usable[path] for _, path in paths)
+            items[part] = Item(make_key(sequence, part), tuple(paths), own, frame.device, window, frame.part)
     return items
 
 
 def _shards(sequence: str, items: dict[str, Item], params: IngestParams) -> list[Plan]:
-    shaping = {name: getattr(params, name) for name in SHAPING}
+    shaping = {name: getattr(params, name) for name in SHAPING} | shaping_of_layout(params)
     plans = []
     for index, group in enumerate(shard_group(sorted(items), params.shard_samples)):
         members = tuple(items[part] for part in group)
@@ -103,7 +107,21 @@ def _shards(sequence: str, items: dict[str, Item], params: IngestParams) -> list
     return plans
 
 
+def shaping_of_layout(params: IngestParams) -> dict[str, Any]:
+    """What shapes the bytes of layouts that make pictures, beyond which inputs are in a shard."""
+    if params.layout == "gopro-all":
+        return {"windows": WINDOWS_REVISION, "response": GOPRO_RESPONSE}
+    if params.layout == "frames":
+        return {"windows": WINDOWS_REVISION, "response": params.response}
+    return {}
+
+
 def _input(item: Item) -> list[Any]:
     """What of an item determines bytes: never its time of change."""
     digests = [[which, state.sha256] for (which, _), state in zip(item.paths, item.states, strict=True)]
-    return [item.key, item.device, item.origin, digests]
+    made: list[Any] = [item.key, item.device, item.origin, digests]
+    if item.window:
+        made.append(["window", *(state.sha256 for _, state in item.window)])
+    if item.part is not None:
+        made.append(item.part.recipe())
+    return made

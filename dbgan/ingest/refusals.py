@@ -10,6 +10,7 @@ from pathlib import Path
 from dbgan import files
 from dbgan.corpus.layout import WARNINGS
 from dbgan.errors import DbganError
+from dbgan.ingest.scan import Scan
 from dbgan.recipe import digest
 
 MOST_LISTED = 20
@@ -27,6 +28,16 @@ def save_origins(name: str, out: Path, origins: dict[str, str]) -> None:
     """Remember which path each origin digest stands for."""
     # ensure_ascii: names that are no valid Unicode survive as escaped surrogates
     files.write_bytes(origins_path(name, out), json.dumps(origins, indent=0, sort_keys=True).encode())
+
+
+def say_scan(name: str, scan: Scan) -> None:
+    """What the scan found out: its notes, and how many files were left alone."""
+    for note in scan.notes:
+        print(f"{name}: {note}", flush=True)
+    if scan.ignored:
+        litter = ", ".join(f"{count} {kind}" for kind, count in sorted(scan.litter.items()))
+        said = f"; of them {litter}" if litter else ""
+        print(f"{name}: {scan.ignored} other files ignored (hidden, litter, or none of this layout{said})", flush=True)
 
 
 def say_warnings(name: str, out: Path) -> None:

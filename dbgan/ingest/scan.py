@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+from dbgan.corpus.layout import Kind
 from dbgan.errors import DbganError
 from dbgan.image.metadata import printable
 
@@ -25,8 +28,8 @@ PICTURES = frozenset(
 )
 """Extensions that promise a picture (in lower case). Other files are ignored and counted: raw formats, text, video."""
 
-LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
-"""What desktops leave behind. `._*` (AppleDouble) and `__MACOSX` go with them."""
+LITTER = {".ds_store": ".DS_Store", "thumbs.db": "Thumbs.db", "desktop.ini": "desktop.ini", "__macosx": "__MACOSX"}
+"""What desktops leave behind, in lower case -> as it is told. `._*` (AppleDouble) goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,21 @@ class Frame:
     Attributes:
         paths: image field -> path relative to the root, with `/`.
         device: name of the device, or None where EXIF decides.
+        window: files whose average is the blurry picture, in order of time; `paths` then has the sharp one alone.
+        part: which part of the files is meant, where a file holds many pictures (a clip, a tar); None: whole files.
     """
 
     sequence: str
     frame: str
     paths: dict[str, str]
     device: str | None = None
+    window: tuple[str, ...] = ()
+    part: Any = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files of the sample, each once."""
+        return tuple(dict.fromkeys((*self.paths.values(), *self.window)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +68,35 @@ class RejectedFile:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a layout finds: frames, refused files, and how many files were none of its business."""
+    """What a layout finds.
+
+    Attributes:
+        frames: samples to be. rejects: refused files.
+        ignored: how many files were none of its business. litter: those of them that desktops leave behind, by kind.
+        kind: of the corpus. notes: sentences for its card.
+        files: files to be looked into before their frames are known (`layouts.Layout.look`); empty for most layouts.
+    """
 
     frames: list[Frame]
     rejects: list[RejectedFile]
     ignored: int
+    kind: Kind = "blurry"
+    notes: tuple[str, ...] = ()
+    litter: dict[str, int] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Tree:
-    """All usable files of a folder, relative to it and sorted; refused files; the number of ignored ones."""
+    """All usable files of a folder, relative to it and sorted; refused files; the number of ignored ones.
+
+    `litter` counts those of the ignored that desktops leave behind, by kind.
+    """
 
     files: list[str] = field(default_factory=list)
     rejects: list[RejectedFile] = field(default_factory=list)
     ignored: int = 0
+    litter: Counter[str] = field(default_factory=Counter)
 
 
 def is_picture(path: str) -> bool:
@@ -109,8 +136,10 @@ def _walk(folder: Path, prefix: str, real_root: Path, tree: Tree) -> None:
     for entry in entries:
         path = prefix + entry.name
         lower = entry.name.lower()
-        if lower.startswith(".") or lower in LITTER or entry.name == "__MACOSX":
+        if lower.startswith(".") or lower in LITTER:
             tree.ignored += 1
+            if lower in LITTER or lower.startswith("._"):
+                tree.litter[LITTER.get(lower, "._*")] += 1
         elif entry.is_symlink():
             _link(entry, path, real_root, tree)
         elif entry.is_dir(follow_symlinks=False):
@@ -158,6 +187,25 @@ def device_of(path: str, device: str | dict[str, str]) -> str | None:
         top, slash, _ = path.partition("/")
         return printable(top) if slash else ""
     return printable(device)
+
+
+def paired_scan(
+    tree: Tree,
+    found: dict[str, dict[tuple[str, str], list[str]]],
+    device: str | dict[str, str],
+    ignored: int,
+    notes: tuple[str, ...] = (),
+) -> Scan:
+    """A scan of pairs: frames of the files that have twins, rejects of those that have none.
+
+    Args:
+        found: `blur` and `sharp` -> (sequence, frame) -> paths. device: as in `device_of`.
+        ignored: files beside them.
+    """
+    results = list(pair_up({which: dict(by_name) for which, by_name in found.items()}, device))
+    frames = [result for result in results if isinstance(result, Frame)]
+    rejects = [*tree.rejects, *(r for r in results if isinstance(r, RejectedFile))]
+    return Scan(frames, rejects, ignored, "paired", notes, dict(tree.litter))
 
 
 def pair_up(

@@ -3,12 +3,12 @@
 from dbgan.params.base import Model
 from dbgan.params.blur import AverageParams, CameraParams, KernelParams
 from dbgan.params.explain import validated
+from dbgan.params.ingest import IngestParams
 from dbgan.params.networks import DiscriminatorParams, GeneratorParams, NafnetParams, PerceptualParams
 from dbgan.params.project import Params, load
 from dbgan.params.sources import (
     CurateParams,
     DeviceRules,
-    IngestParams,
     LeaksParams,
     Limits,
     SampleParams,

@@ -1,4 +1,4 @@
-"""Parameters of the demo's input, of ingest and of curation."""
+"""Parameters of the demo's input, of sources and of their curation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dbgan.params.base import Fraction, Model
+from dbgan.params.ingest import IngestParams
 
 
 class SampleParams(Model):
@@ -19,39 +20,6 @@ class SampleParams(Model):
     frames_per_sequence: int = Field(8, ge=2, le=200, description="pairs per GOPRO-like sequence")
     captures_per_phone: int = Field(20, ge=2, le=500, description="blurry photos per phone")
     phone_pairs: int = Field(6, ge=0, le=500, description="test photos per phone whose sharp twin is known")
-
-
-class IngestParams(Model):
-    """How a raw folder becomes a corpus."""
-
-    layout: Literal["gopro", "captures", "paired"] = Field(description="layout of the raw folder")
-    image: Literal["png", "jpg"] = Field("png", description="file type of every image in the corpus")
-    shard_samples: int = Field(32, ge=2, le=100_000, description="mean samples per shard; at most twice as many")
-    max_reject_fraction: Fraction = Field(0.02, description="share of refused inputs above which the stage fails")
-    max_pixels: int = Field(200_000_000, ge=1, description="pictures that promise more pixels are refused unread")
-    min_side: int = Field(16, ge=1, description="pictures with a shorter side are refused, px")
-    icc: Literal["keep", "srgb"] = Field(
-        "keep",
-        description="`keep`: pixel values as stored, colour profiles (Display P3 of phones) stay in the pictures; "
-        "`srgb`: pictures of another profile are converted to sRGB and encoded anew",
-    )
-    quality: bool = Field(True, description="measure sharpness, noise, clipping of every picture")
-    blur: Literal["blur", "blur_gamma"] | None = Field(
-        None, description="GOPRO only, required: `blur` averages stored frames, `blur_gamma` averages in linear light"
-    )
-    device: str | dict[str, str] = Field(
-        "exif", description="`exif` (make and model), `folder` (top folder), a name, or {glob: name} on relative paths"
-    )
-    blur_glob: str = Field("", description="paired only: blurry files below the root; its `*` name sequence and frame")
-    sharp_glob: str = Field("", description="paired only: sharp files below the root, with as many `*`")
-
-    @model_validator(mode="after")
-    def _layout_needs(self) -> IngestParams:
-        if self.layout == "gopro" and self.blur is None:
-            raise ValueError("layout gopro needs `blur: blur` or `blur: blur_gamma` (see datasets/gopro.md on which)")
-        if self.layout == "paired" and not (self.blur_glob and self.sharp_glob):
-            raise ValueError("layout paired needs blur_glob and sharp_glob, such as '*/blur/*.png' and '*/sharp/*.png'")
-        return self
 
 
 class Limits(Model):

@@ -33,17 +33,17 @@ def test_manifest_columns_of_pairs(corpus: Path) -> None:
     schema = pq.read_schema(corpus / "manifest.parquet")
     assert schema.equals(tables.manifest_schema("paired", False))
     assert schema.names[:4] == ["key", "sequence", "frame", "shard"]
-    assert schema.names[-3:] == ["pair_psnr", "blur_phash", "sharp_phash"]
+    assert schema.names[-4:] == ["pair_psnr", "blur_phash", "sharp_phash", "time_s"]
     for field in ("blur", "sharp"):
         assert str(schema.field(f"{field}_pixels_sha256").type) == "fixed_size_binary[32]"
         assert {f"{field}_{measure}" for measure in MEASURES} < set(schema.names)
     assert b"pandas" not in (schema.metadata or {})
 
 
-def test_every_row_is_nullable_in_measures_and_hashes_only() -> None:
+def test_every_row_is_nullable_in_measures_hashes_and_time_only() -> None:
     schema = tables.manifest_schema("blurry", True)
     nullable = {field.name for field in schema if field.nullable}
-    assert nullable == {f"blur_{measure}" for measure in MEASURES} | {"blur_phash"}
+    assert nullable == {f"blur_{measure}" for measure in MEASURES} | {"blur_phash", "time_s"}
 
 
 def test_manifest_rows_are_sorted_by_key_and_in_small_row_groups(

@@ -84,7 +84,7 @@ def test_twice_and_with_more_threads_gives_the_same_files(
 ) -> None:
     ingest("g", GOPRO, gopro_root, tmp_path / "one")
     monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "other-state"))
-    monkeypatch.setattr("dbgan.ingest.MAX_THREADS", 1)
+    monkeypatch.setattr("dbgan.ingest.builders.MAX_THREADS", 1)
     ingest("g", GOPRO, gopro_root, tmp_path / "two")
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
 

@@ -1,0 +1,119 @@
+"""The layouts by name, what a folder looks like, and the error that says so where another layout was asked for."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from dbgan.errors import DbganError
+from dbgan.ingest import captures, frames, gopro, gopro_all, paired
+from dbgan.ingest.scan import Scan, walk
+from dbgan.params import IngestParams
+
+Settings = dict[str, str]
+"""Parameter -> value, of those that a layout cannot do without."""
+
+
+class Layout(Protocol):
+    """What a module of a layout has."""
+
+    EXPECTED: str
+
+    def scan(self, root: Path, params: IngestParams) -> Scan:
+        """What is there, by names alone."""
+
+    def detect(self, files: Sequence[str]) -> Settings | None:
+        """Whether files (paths below the root) are in this layout, and the parameters that it then needs; else None."""
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "gopro": gopro,
+    "gopro-all": gopro_all,
+    "paired": paired,
+    "frames": frames,
+    "captures": captures,
+}
+"""In the order in which they are thought of: the first that detects a folder names it."""
+
+ENOUGH = 20
+"""Files of a folder that are looked at."""
+
+PARTICULAR = ("gopro", "gopro-all", "paired")
+"""Layouts whose sharp pictures no other layout may take for blurry ones."""
+
+
+def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
+    """The layout's scan of `root`.
+
+    Raises:
+        DbganError: no folder; nothing of this layout; or a folder of pairs that is asked for as something else. It
+            says what the folder looks like and the command that works.
+    """
+    if not root.is_dir():
+        raise DbganError(
+            f"{root}: no such folder.\nNext: put the raw files there (datasets/README.md says where to get them), "
+            "or correct `root` of the source."
+        )
+    scan = LAYOUTS[params.layout].scan(root, params)
+    if params.layout == "captures":
+        taken = [path for frame in scan.frames for path in frame.files]
+        particular = next(iter(_detected(taken, PARTICULAR)), None)
+        if particular is not None:
+            raise DbganError(_wrong(root, out, params, particular))
+    if scan.frames or scan.files or (scan.rejects and params.layout == "captures"):
+        return scan
+    others = [found for found in _detected(walk(root).files, tuple(LAYOUTS)) if found[0] != params.layout]
+    unpaired = sum(reject.reason == "pair_missing" for reject in scan.rejects)
+    raise DbganError(
+        f"{root}: nothing of the layout `{params.layout}` was found.\n"
+        f"Expected: {LAYOUTS[params.layout].EXPECTED}.\n"
+        f"Found: {unpaired} files without a twin, {scan.ignored} other files. "
+        + (_looks_like(root, out, *others[0]) if others else _none_fits())
+    )
+
+
+def _detected(files: Sequence[str], names: Sequence[str]) -> list[tuple[str, Settings]]:
+    some = _some_of_each_folder(files)
+    found = ((name, LAYOUTS[name].detect(some)) for name in names)
+    return [(name, settings) for name, settings in found if settings is not None]
+
+
+def _some_of_each_folder(files: Sequence[str]) -> list[str]:
+    """A few files of every folder: more say nothing more of a layout, and there may be a million."""
+    seen: Counter[str] = Counter()
+    some = []
+    for path in files:
+        folder = posixpath.dirname(path)
+        seen[folder] += 1
+        if seen[folder] <= ENOUGH:
+            some.append(path)
+    return some
+
+
+def _wrong(root: Path, out: Path, params: IngestParams, found: tuple[str, Settings]) -> str:
+    return (
+        f"{root}: the layout is `{params.layout}`, and sharp pictures lie there beside or as blurry ones.\n"
+        "They would teach BGAN that real photos are sharp. " + _looks_like(root, out, *found) + "\n"
+        "Or point `root` at the blurry pictures alone."
+    )
+
+
+def _looks_like(root: Path, out: Path, name: str, settings: Settings) -> str:
+    words = ["dbgan", "ingest", str(root), str(out), "--layout", name]
+    words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    yaml = ", ".join([f"layout: {name}", *(f"{key}: {value!r}" for key, value in settings.items())])
+    return (
+        f"It looks like the layout `{name}`: {LAYOUTS[name].EXPECTED}.\n"
+        f"Next: {shlex.join(words)}\nor in params.yaml: ingest: {{{yaml}}}"
+    )
+
+
+def _none_fits() -> str:
+    return (
+        "No layout fits what is there.\n"
+        f"Next: correct `root` of the source, or `layout` (one of {', '.join(LAYOUTS)}; datasets/README.md)."
+    )
