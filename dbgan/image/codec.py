@@ -186,7 +186,7 @@ def read(
     Raises:
         ImageError: as `decode`.
     """
-    picture = _read(data, max_pixels, min_side, icc)
+    picture = _read(data, max_pixels, min_side, icc, thorough=True)
     return picture.pixels, picture.profile, picture.warnings
 
 

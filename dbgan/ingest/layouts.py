@@ -66,7 +66,11 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
             raise DbganError(_wrong(root, out, params, particular))
     if scan.frames or scan.files or (scan.rejects and params.layout == "captures"):
         return scan
-    others = [found for found in _detected(walk(root).files, tuple(LAYOUTS)) if found[0] != params.layout]
+    others = [
+        (name, settings)
+        for name, settings in _detected(walk(root).files, tuple(LAYOUTS))
+        if name != params.layout or any(getattr(params, key) != value for key, value in settings.items())
+    ]
     unpaired = sum(reject.reason == "pair_missing" for reject in scan.rejects)
     raise DbganError(
         f"{root}: nothing of the layout `{params.layout}` was found.\n"

@@ -209,7 +209,7 @@ def test_parameters_that_name_no_pairs_are_refused(values: dict[str, object], me
 
 def test_a_preset_over_another_set_names_the_right_one(tmp_path: Path) -> None:
     put_set(tmp_path / "raw", "rsblur")
-    with pytest.raises(DbganError, match=r"(?s)RSBlur.*--layout paired --set preset=rsblur"):
+    with pytest.raises(DbganError, match=r"(?s)looks like the layout `paired`.*--layout paired --set preset=rsblur"):
         ingest("p", of("bsd"), tmp_path / "raw", tmp_path / "p")
 
 
