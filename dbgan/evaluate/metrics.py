@@ -11,6 +11,8 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,8 +26,8 @@ C1, C2 = 0.01**2, 0.03**2
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """Weights of R, G, B in the Y of ITU-R BT.601, "studio range": 16 to 235 of 255. Its offset of 16 cancels."""
 
-BAND = 48
-"""Rows that are worked on at a time on a CPU: four maps of them stay in its cache, which halves the time."""
+BAND = 96
+"""Rows of a channel that are worked on at a time on a CPU: four maps of them stay in its cache."""
 
 
 def psnr_rgb(restored: Tensor, reference: Tensor) -> Tensor:
@@ -79,7 +81,7 @@ def ssim(restored: Tensor, reference: Tensor, *, dtype: torch.dtype = torch.floa
     height, width = restored.shape[-2] - WINDOW + 1, restored.shape[-1] - WINDOW + 1
     totals = torch.zeros(restored.shape[0], dtype=torch.float64, device=restored.device)
     for total, x, y in zip(totals, restored, reference, strict=True):
-        for rows in _bands(height, x.device):
+        for rows in _bands(height, x.device, channels=1):
             for channel in range(x.shape[0]):  # one at a time: its maps stay in the cache
                 total += _ssim_map(x[channel, rows], y[channel, rows], dtype, _window).sum(dtype=torch.float64)
     return totals / (restored.shape[1] * height * width)
@@ -96,10 +98,19 @@ def ssim_matlab3d(restored: Tensor, reference: Tensor, *, dtype: torch.dtype = t
     totals = torch.zeros(restored.shape[0], dtype=torch.float64, device=restored.device)
     for total, x, y in zip(totals, restored, reference, strict=True):
         x_wide, y_wide = _replicated(x), _replicated(y)
-        for rows in _bands(x.shape[-2], x.device):
+        for rows in _bands(x.shape[-2], x.device, channels=x.shape[0]):
             maps = _ssim_map(x_wide[:, rows], y_wide[:, rows], dtype, _volume_window)
             total += maps.sum(dtype=torch.float64)
     return totals / math.prod(restored.shape[1:])
+
+
+METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "psnr_rgb": psnr_rgb,
+    "ssim": ssim,
+    "ssim_matlab3d": ssim_matlab3d,
+    "psnr_y": psnr_y,
+}
+"""What every test picture is scored by, the leading metric first. A new metric is one line here."""
 
 
 class Metric(nn.Module):
@@ -152,16 +163,26 @@ def _ssim_map(x: Tensor, y: Tensor, dtype: torch.dtype, window: Callable[[Tensor
     return result
 
 
-def _bands(height: int, device: torch.device) -> Iterator[slice]:
+def _bands(height: int, device: torch.device, channels: int) -> Iterator[slice]:
     """Input rows of the bands that together give `height` output rows: whole pictures but on a CPU."""
-    step = BAND if device.type == "cpu" else height
+    step = max(1, BAND // channels) if device.type == "cpu" else height
     for top in range(0, height, step):
         yield slice(top, min(top + step, height) + WINDOW - 1)
 
 
 def _window(maps: Tensor) -> Tensor:
-    """Gaussian window along the last two axes, where it fits: (..., H - 10, W - 10)."""
-    return _along(_along(maps, -2), -1)
+    """Gaussian window along the last two axes, where it fits: (..., H - 10, W - 10).
+
+    On a CPU by OpenCV, whose filter takes less than half the time of any way that torch offers.
+    """
+    if maps.device.type != "cpu":
+        return _along(_along(maps, -2), -1)
+    weights, reach = np.array(gaussian()), WINDOW // 2
+    planes = maps.reshape(-1, *maps.shape[-2:]).numpy()
+    filtered = np.empty_like(planes)
+    for plane, into in zip(planes, filtered, strict=True):
+        cv2.sepFilter2D(plane, -1, weights, weights, dst=into)
+    return torch.from_numpy(filtered).view(maps.shape)[..., reach:-reach, reach:-reach]
 
 
 def _volume_window(maps: Tensor) -> Tensor:
@@ -187,8 +208,7 @@ def _channel_mixing(channels: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _along(values: Tensor, axis: int) -> Tensor:
-    """The window along one axis, where it fits. Sums of shifted slices beat torch's convolutions on a CPU, and their
-    order is the same whatever the shape and the number of threads."""
+    """The window along one axis, where it fits, as a sum of shifted slices."""
     length = values.shape[axis] - WINDOW + 1
     first, *rest = gaussian()
     total = values.narrow(axis, 0, length) * first

@@ -1,61 +1,37 @@
-"""Score one trained variant on datasets/test: metrics per image and their means, and pictures to look at."""
+"""Score one restorer on datasets/test: metrics per image, their means, and pictures to look at."""
 
 from __future__ import annotations
 
-import io
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
 from dbgan.corpus import Corpus
-from dbgan.errors import CorpusError
-from dbgan.evaluate import metrics, pictures
+from dbgan.errors import CorpusError, DbganError
+from dbgan.evaluate import pictures
+from dbgan.evaluate.alignment import align, masked_psnr, masked_ssim
+from dbgan.evaluate.metrics import METRICS
+from dbgan.evaluate.restorers import Restorer
+from dbgan.evaluate.tables import Score, write_tables
 from dbgan.files import replace_tree, state_dir, write_bytes, write_json
-from dbgan.image.codec import decode, encode
-from dbgan.networks import load_weights, receptive_radius
-from dbgan.params import EvaluateParams
+from dbgan.image.codec import encode
+from dbgan.image.quality import measure
+from dbgan.params import AlignParams, ScoringParams
 from dbgan.progress import progress
 from dbgan.recipe import digest
-from dbgan.restore import best_device, restore
 from dbgan.sheet import Block, Cell, centre, draw
-
-METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "psnr_rgb": metrics.psnr_rgb,
-    "ssim": metrics.ssim,
-    "ssim_matlab3d": metrics.ssim_matlab3d,
-}
-"""Name -> (restored, reference), NCHW uint8 -> (N,). A new metric is one line here."""
 
 EQUAL_PSNR = 100.0
 """What stands for the infinite PSNR of equal pictures, dB: JSON has no infinity."""
 
 GRID_CELL = (480, 360)
 """Largest picture in grid.png and captures.png, px."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The scores of one test pair: of the restored picture and, `before`, of the blurry input."""
-
-    source: str
-    sequence: str
-    key: str
-    device: str
-    after: dict[str, float]
-    before: dict[str, float]
-
-    def row(self) -> dict[str, Any]:
-        """The row of images.parquet."""
-        told = {"source": self.source, "sequence": self.sequence, "key": self.key, "device": self.device}
-        return {**told, **self.after, **{f"input_{name}": value for name, value in self.before.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,49 +46,60 @@ class Shown:
     """PSNR of the whole picture before and after, dB."""
 
 
-Restorer = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-
-
-def evaluate(variant: str, weights: Path, params: EvaluateParams, test: Path, out: Path) -> dict[str, float]:
-    """Restore and score every corpus under `test`; write metrics.json, images.parquet, grids and pictures into `out`.
+def evaluate(
+    name: str, restorer: Restorer, params: ScoringParams, test: Path, out: Path, *, only: list[str] | None = None
+) -> dict[str, float]:
+    """Restore and score the corpora under `test`; write the files of `tables`, grids and pictures into `out`.
 
     Args:
-        variant: name of the trained variant, for titles.
-        weights: its weights.safetensors.
-        params: tile, precision, threads, number of pictures.
+        name: of the variant or of whoever restored, for titles.
+        restorer: what restores.
+        params: how.
         test: folder of corpora (`NAME/` and, if curated, `NAME.selection.parquet`).
         out: folder that will hold exactly this stage's files.
+        only: test sources to score; all that the restorer can be scored on when empty.
 
     Returns:
-        What metrics.json holds: `{source}.{metric}`, `{source}.input.{metric}` (means over images), `{source}.images`.
+        What metrics.json holds (`tables.mean_scores`).
 
     Raises:
         CorpusError: no paired corpus with kept samples is under `test`, or one cannot be read.
+        DbganError: nothing of the restorer can be scored.
     """
     corpora = open_corpora(test)
-    network = load_weights(weights)
-    device = best_device()
-
-    def run(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        restored = restore(
-            picture, network, tile=params.tile, precision=params.precision, threads=params.threads, device=device
-        )
-        return decode(encode(restored, "png"))  # what a user would get from disk is what is scored
-
-    paired = {name: corpus for name, corpus in corpora.items() if corpus.kind == "paired"}
-    captures = {name: corpus for name, corpus in corpora.items() if corpus.kind == "blurry"}
-    scores, shown = score_pairs(variant, paired, params.pictures, run)
-    means = mean_scores(scores)
-    real = list(restore_captures(captures, params.pictures, run, receptive_radius(network)))
+    paired = {source: corpus for source, corpus in corpora.items() if corpus.kind == "paired"}
+    captures = {source: corpus for source, corpus in corpora.items() if corpus.kind == "blurry"}
+    paired = scored_sources(name, restorer, paired, only or [])
+    scores, shown = score_pairs(name, paired, params, restorer)
+    real = list(restore_captures(captures, params.pictures, restorer))
     folder = state_dir() / "evaluate" / digest(str(out.resolve()))[:16]
     shutil.rmtree(folder, ignore_errors=True)  # what a killed run left would become part of `out`
     try:
-        write_report(variant, scores, means, shown, real, folder)
+        means = write_tables(scores, params, folder)
+        write_pictures(name, shown, real, folder)
         out.mkdir(parents=True, exist_ok=True)
         replace_tree(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return means
+
+
+def scored_sources(name: str, restorer: Restorer, paired: dict[str, Corpus], only: list[str]) -> dict[str, Corpus]:
+    """Of the paired sources those to score.
+
+    Raises:
+        DbganError: none, or one that was asked for and of which the restorer has nothing.
+    """
+    asked = {source: corpus for source, corpus in paired.items() if not only or source in only}
+    able = restorer.sources(asked)
+    lacking = [source for source in only if source not in able]
+    if lacking or not able:
+        raise DbganError(
+            f"{name}: expected restored pictures of {', '.join(only) or 'a paired test source'}, found "
+            f"{', '.join(able) or 'none'}; test sources with pairs are {', '.join(paired)}.\n"
+            "Next: correct `files` or `sources` of the item under `evaluate.external`."
+        )
+    return {source: asked[source] for source in able}
 
 
 def open_corpora(test: Path) -> dict[str, Corpus]:
@@ -140,41 +127,75 @@ def score(restored: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> dict[str, fl
     return {name: value if np.isfinite(value) else EQUAL_PSNR for name, value in values.items()}
 
 
-def score_pairs(variant: str, corpora: dict[str, Corpus], count: int, run: Restorer) -> tuple[list[Score], list[Shown]]:
-    """Score all pairs, in the order of source and key, keeping cuts of the `count` pictures to show."""
+def score_aligned(
+    restored: NDArray[np.uint8], sharp: NDArray[np.uint8], params: AlignParams
+) -> dict[str, float | bool]:
+    """`tables.ALIGNED` and `aligned_ok` of one picture by RealBlur's protocol."""
+    found = align(restored, sharp, clip_after_warp=params.clip_after_warp)
+    psnr = min(masked_psnr(found), EQUAL_PSNR)
+    return {"aligned_psnr_rgb": psnr, "aligned_ssim": masked_ssim(found), "aligned_ok": found.converged}
+
+
+def score_pairs(
+    name: str, corpora: dict[str, Corpus], params: ScoringParams, restorer: Restorer
+) -> tuple[list[Score], list[Shown]]:
+    """Score all pairs, in the order of source and key, keeping cuts of the pictures to show."""
     scores, shown = [], dict[tuple[str, str], Shown]()
-    chosen = choose_keys(corpora, count)
-    with progress(f"evaluate {variant}", sum(len(corpus) for corpus in corpora.values())) as steps:
+    chosen = choose_keys(corpora, params.pictures)
+    with progress(f"evaluate {name}", sum(len(corpus) for corpus in corpora.values())) as steps:
         for source, corpus in corpora.items():
-            for key in corpus.keys:
+            aligned = params.aligned.get(source)
+            for key, blur_px in zip(corpus.keys, blur_strengths(corpus), strict=True):
                 sample = corpus[key]
                 blur, sharp = sample.images["blur"], sample.images["sharp"]
-                restored = run(blur)
-                after, before = score(restored, sharp), score(blur, sharp)
-                device = str(sample.meta["device"])
-                scores.append(Score(source, str(sample.meta["sequence"]), key, device, after, before))
+                restored = restorer.restore(source, key, blur)
+                strength = extent(blur) if blur_px is None else blur_px
+                device, sequence = str(sample.meta["device"]), str(sample.meta["sequence"])
+                found = Score(source, sequence, key, device, strength, score(restored, sharp), score(blur, sharp))
+                if aligned is not None:
+                    after, before = (score_aligned(picture, sharp, aligned) for picture in (restored, blur))
+                    found = replace(found, aligned=after, aligned_before=before)
+                scores.append(found)
                 if key in chosen[source]:
                     whole = {"blur": blur, "restored": restored, "sharp": sharp}
                     cuts = {field: pictures.cut(picture) for field, picture in whole.items()}
-                    psnr = (before["psnr_rgb"], after["psnr_rgb"])
+                    psnr = (found.before["psnr_rgb"], found.after["psnr_rgb"])
                     shown[source, key] = Shown(source, key, device, cuts, psnr)
                 steps.advance()
     return scores, [shown[source, key] for source in corpora for key in chosen[source]]
 
 
-def restore_captures(corpora: dict[str, Corpus], count: int, run: Restorer, radius: int) -> Iterator[Shown]:
+def blur_strengths(corpus: Corpus) -> list[float] | list[None]:
+    """Edge extent of each blurry picture from the manifest, px, NaN where it has too few edges; None: not measured."""
+    if not corpus.header.quality:
+        return [None] * len(corpus)
+    column = corpus.table(columns=["blur_edge_extent_px"])["blur_edge_extent_px"]
+    return [float(value) for value in column.astype("float64")]
+
+
+def extent(picture: NDArray[np.uint8]) -> float:
+    """Edge extent as the manifest has it, px; NaN where there are too few edges."""
+    found = measure(picture)["edge_extent_px"]
+    return float("nan") if found is None else found
+
+
+def restore_captures(corpora: dict[str, Corpus], count: int, restorer: Restorer) -> Iterator[Shown]:
     """Restore the shown centre of `count` real captures, which have no reference.
 
-    Only the centre and the `radius` px around it that its pixels depend on are computed: the rest of a 12 MP photo
-    would cost minutes and is not shown.
+    Only the centre and the restorer's radius around it, that its pixels depend on, are computed: the rest of a 12 MP
+    photo would cost minutes and is not shown.
     """
+    radius = restorer.radius
+    if radius is None:
+        return
     for source, keys in choose_keys(corpora, count).items():
         for key in keys:
             sample = corpora[source][key]
             whole = sample.images["blur"]
             rows, columns = pictures.box(whole.shape[0], whole.shape[1])
             top, left = max(0, rows.start - radius), max(0, columns.start - radius)
-            around = run(np.ascontiguousarray(whole[top : rows.stop + radius, left : columns.stop + radius]))
+            cut = np.ascontiguousarray(whole[top : rows.stop + radius, left : columns.stop + radius])
+            around = restorer.restore(source, key, cut)
             restored = around[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
             images = {"blur": pictures.cut(whole), "restored": np.array(restored)}
             yield Shown(source, key, str(sample.meta["device"]), images)
@@ -186,24 +207,8 @@ def choose_keys(corpora: dict[str, Corpus], count: int) -> dict[str, list[str]]:
     return {name: pictures.choose(pictures.strengths(corpus), shares[name]) for name, corpus in corpora.items()}
 
 
-def mean_scores(scores: list[Score]) -> dict[str, float]:
-    """metrics.json: means over images, per source. Counts are whole numbers."""
-    means: dict[str, float] = {}
-    for source in dict.fromkeys(score.source for score in scores):
-        own = [score for score in scores if score.source == source]
-        for name in METRICS:
-            means[f"{source}.{name}"] = round(float(np.mean([s.after[name] for s in own])), 6)
-            means[f"{source}.input.{name}"] = round(float(np.mean([s.before[name] for s in own])), 6)
-        means[f"{source}.images"] = len(own)
-    return means
-
-
-def write_report(
-    variant: str, scores: list[Score], means: dict[str, float], pairs: list[Shown], real: list[Shown], out: Path
-) -> None:
-    """All files of the stage, into an empty folder."""
-    write_json(out / "metrics.json", means)
-    write_bytes(out / "images.parquet", images_table(scores))
+def write_pictures(variant: str, pairs: list[Shown], real: list[Shown], out: Path) -> None:
+    """The pictures to look at, pictures.json that lists them, and grids of them."""
     listed = [_write_pictures(shown, f"pictures/{i:02d}", out) for i, shown in enumerate(pairs)]
     listed += [_write_pictures(shown, f"captures/{i:02d}", out) for i, shown in enumerate(real)]
     write_json(out / "pictures.json", listed)
@@ -216,16 +221,6 @@ def write_report(
         notes = ("Centres at full resolution. Real blur: there is no sharp reference, so nothing is scored.",)
         grid = draw(f"{variant}: real captures", [Block("", cells)], columns=2, notes=notes)
         write_bytes(out / "captures.png", encode(grid, "png"))
-
-
-def images_table(scores: list[Score]) -> bytes:
-    """images.parquet: source, sequence, key, device, the metrics, and `input_` metrics of the blurry picture."""
-    text = [pa.field(name, pa.string(), nullable=False) for name in ("source", "sequence", "key", "device")]
-    numbers = [*METRICS, *(f"input_{name}" for name in METRICS)]
-    schema = pa.schema([*text, *(pa.field(name, pa.float64(), nullable=False) for name in numbers)])
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([score.row() for score in scores], schema=schema), buffer, compression="zstd")
-    return buffer.getvalue()
 
 
 def _write_pictures(shown: Shown, stem: str, out: Path) -> dict[str, Any]:

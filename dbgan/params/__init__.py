@@ -2,6 +2,7 @@
 
 from dbgan.params.base import Model
 from dbgan.params.blur import AverageParams, CameraParams, KernelParams
+from dbgan.params.evaluation import AlignParams, EvaluateParams, ExternalParams, ScoringParams
 from dbgan.params.explain import validated
 from dbgan.params.ingest import IngestParams
 from dbgan.params.networks import DiscriminatorParams, GeneratorParams, NafnetParams, PerceptualParams
@@ -14,7 +15,7 @@ from dbgan.params.sources import (
     SampleParams,
     SourceParams,
 )
-from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
+from dbgan.params.synthesis import AuditParams, SynthesizeParams
 from dbgan.params.training import (
     AdversarialParams,
     BganParams,
@@ -32,6 +33,7 @@ from dbgan.params.training import (
 
 __all__ = [
     "AdversarialParams",
+    "AlignParams",
     "AuditParams",
     "AverageParams",
     "BganParams",
@@ -42,6 +44,7 @@ __all__ = [
     "DeviceRules",
     "DiscriminatorParams",
     "EvaluateParams",
+    "ExternalParams",
     "FinetuneParams",
     "GeneratorParams",
     "IngestParams",
@@ -58,6 +61,7 @@ __all__ = [
     "PretrainParams",
     "SampleParams",
     "ScheduleParams",
+    "ScoringParams",
     "SourceParams",
     "SynthesizeParams",
     "TrainingParams",

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 
 from dbgan.errors import ParamsError
 from dbgan.params.base import Model, Name
+from dbgan.params.evaluation import EvaluateParams
 from dbgan.params.explain import validated
 from dbgan.params.lines import lines_of
 from dbgan.params.sources import LeaksParams, SampleParams, SourceParams
-from dbgan.params.synthesis import AuditParams, EvaluateParams, SynthesizeParams
+from dbgan.params.synthesis import AuditParams, SynthesizeParams
 from dbgan.params.training import BganParams, DbganParams
 
 
@@ -44,6 +45,13 @@ class Params(Model):
         for name in self.audit:
             if name not in self.synthesize:
                 raise ValueError(f"audit.{name} has no synthetic corpus of that name under `synthesize`")
+        test = {n for n, s in self.sources.items() if s.use == "test"}
+        for where, names in self._named_test_sources().items():
+            for name in names:
+                if name not in test:
+                    near = difflib.get_close_matches(name, test, 1)
+                    hint = f" Did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"{where} names {name!r}, which is no source with `use: test`.{hint}")
         for name, tune in self.dbgan.finetune.items():
             if not tune.reads:
                 start = "models/dbgan/base/weights.safetensors"
@@ -52,6 +60,10 @@ class Params(Model):
                 if corpus not in self.synthesize:
                     raise ValueError(f"dbgan.finetune.{name} mixes in {corpus!r}, which is not under `synthesize`")
         return self
+
+    def _named_test_sources(self) -> dict[str, list[str]]:
+        named = {"evaluate.scoring.aligned": list(self.evaluate.scoring.aligned)}
+        return named | {f"evaluate.external.{n}.sources": list(e.sources) for n, e in self.evaluate.external.items()}
 
     def _named_sources(self) -> dict[str, list[str]]:
         named = {"dbgan.common.pairs": list(self.dbgan.common.pairs)}

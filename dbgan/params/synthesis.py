@@ -1,4 +1,4 @@
-"""Parameters of synthesis, of its audit and of evaluation."""
+"""Parameters of synthesis and of its audit."""
 
 from __future__ import annotations
 
@@ -84,13 +84,3 @@ class AuditParams(Model):
         0, ge=0, description="real captures are reduced to this long side before, px (as bgan.NAME.match does); 0: not"
     )
     seed: int = Field(0, description="of crops and of the bootstrap")
-
-
-class EvaluateParams(Model):
-    """Scores on datasets/test."""
-
-    variants: list[Literal["l1", "minus", "base", "control", "plus"]] = Field(description="models that are scored")
-    tile: int = Field(512, ge=64, le=8192, description="px")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the network's arithmetic")
-    threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
-    pictures: int = Field(4, ge=1, le=100, description="test pairs shown in the grid")

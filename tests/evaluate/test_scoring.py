@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -18,15 +20,17 @@ from torch import nn
 from dbgan.corpus import Corpus
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError
-from dbgan.evaluate import scoring
+from dbgan.evaluate import restorers, scoring
+from dbgan.evaluate.metrics import METRICS
+from dbgan.evaluate.restorers import NetworkRestorer
 from dbgan.files import state_dir
 from dbgan.image.codec import decode
-from dbgan.networks import generator, load_weights, receptive_radius, save_weights
-from dbgan.params import EvaluateParams
+from dbgan.networks import generator, load_weights, save_weights
+from dbgan.params import AlignParams, ScoringParams
 from dbgan.restore import restore
 from tests.tiny_corpora import Tiny, moved, scene, write
 
-PARAMS = EvaluateParams(variants=["l1"], tile=64, threads=1, pictures=3)
+PARAMS = ScoringParams(tile=64, threads=1, pictures=3)
 
 
 @pytest.fixture
@@ -54,8 +58,8 @@ def weights_of(path: Path, init: str = "kaiming") -> Path:
     return path
 
 
-def run(test: Path, weights: Path, out: Path, params: EvaluateParams = PARAMS) -> dict[str, Any]:
-    scoring.evaluate("l1", weights, params, test, out)
+def run(test: Path, weights: Path, out: Path, params: ScoringParams = PARAMS) -> dict[str, Any]:
+    scoring.evaluate("l1", NetworkRestorer(load_weights(weights), params), params, test, out)
     values: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return values
 
@@ -78,7 +82,7 @@ def test_scores_equal_those_of_an_independent_implementation(test_folder: Path, 
 def test_a_network_that_changes_nothing_scores_as_its_input(test_folder: Path, tmp_path: Path) -> None:
     values = run(test_folder, weights_of(tmp_path / "w.safetensors", "zero_last"), tmp_path / "out")
     for source in ("gopro", "reds"):
-        for metric in scoring.METRICS:
+        for metric in METRICS:
             assert values[f"{source}.{metric}"] == values[f"{source}.input.{metric}"]
 
 
@@ -128,11 +132,12 @@ def test_a_large_capture_is_restored_around_the_shown_centre_as_if_whole(tmp_pat
     network = load_weights(weights_of(tmp_path / "w.safetensors"))
     sizes = []
 
-    def counted(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        sizes.append(picture.shape[:2])
-        return restore(picture, network, threads=1)
+    class Counted(NetworkRestorer):
+        def restore(self, source: str, key: str, blurry: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            sizes.append(blurry.shape[:2])
+            return restore(blurry, network, threads=1)
 
-    (shown,) = scoring.restore_captures({"phones": corpus}, 1, counted, receptive_radius(network))
+    (shown,) = scoring.restore_captures({"phones": corpus}, 1, Counted(network, PARAMS))
     whole = restore(capture, network, threads=1)
     assert np.abs(shown.images["restored"].astype(int) - whole[40:520, 40:680]).max() <= 1
     assert sizes[0][1] < capture.shape[1]
@@ -168,7 +173,7 @@ def test_a_gpu_restores_where_there_is_one(test_folder: Path, tmp_path: Path, mo
         devices.append(options["device"])
         return picture
 
-    monkeypatch.setattr(scoring, "restore", recorded)
+    monkeypatch.setattr(restorers, "restore", recorded)
     weights = weights_of(tmp_path / "w.safetensors")
     for present, expected in ((True, "cuda"), (False, "cpu")):
         devices.clear()
@@ -182,7 +187,7 @@ def test_its_temporary_files_are_in_the_state_folder_and_go(
     test_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     seen: list[Path] = []
-    real = scoring.write_report
+    real = scoring.write_pictures
 
     def watched(*arguments: Any) -> None:
         real(*arguments)
@@ -191,8 +196,42 @@ def test_its_temporary_files_are_in_the_state_folder_and_go(
         if fails:
             raise RuntimeError("stopped")
 
-    monkeypatch.setattr(scoring, "write_report", watched)
+    monkeypatch.setattr(scoring, "write_pictures", watched)
     with pytest.raises(RuntimeError) if fails else contextlib.nullcontext():
         run(test_folder, weights_of(tmp_path / "w.safetensors"), tmp_path / "out")
     assert seen[0].is_relative_to(state_dir())
     assert not seen[0].exists()
+
+
+def test_the_files_of_a_source_say_how_it_was_scored(test_folder: Path, tmp_path: Path) -> None:
+    values = run(test_folder, weights_of(tmp_path / "w.safetensors"), tmp_path / "out")
+    rows = pd.read_parquet(tmp_path / "out" / "images.parquet")
+    strengths = Corpus.open(test_folder / "reds").table(columns=["blur_edge_extent_px"])["blur_edge_extent_px"]
+    assert rows[rows["source"] == "reds"]["blur_px"].tolist() == pytest.approx(strengths.tolist(), nan_ok=True)
+    assert set(rows["device"]) == {"GoPro"}
+    groups = pd.read_csv(tmp_path / "out" / "groups.csv", keep_default_na=False)
+    whole = groups[(groups["source"] == "gopro") & (groups["by"] == "all")].iloc[0]
+    assert (whole["images"], whole["drawn"]) == (4, "images")
+    assert float(whole["psnr_rgb"]) == pytest.approx(values["gopro.psnr_rgb"], abs=1e-5)
+    assert float(whole["psnr_rgb_low"]) == pytest.approx(values["gopro.psnr_rgb.low"], abs=1e-5)
+    assert values["gopro.psnr_rgb.low"] < values["gopro.psnr_rgb"] < values["gopro.psnr_rgb.high"]
+    assert {"s0", "s1"} == set(groups[(groups["source"] == "gopro") & (groups["by"] == "sequence")]["group"])
+    assert not (tmp_path / "out" / "unaligned.csv").exists()
+
+
+def test_a_source_can_be_scored_by_realblurs_protocol_and_failures_are_listed(tmp_path: Path) -> None:
+    sharp = np.asarray(cv2.GaussianBlur(scene(5, 80, 96), (0, 0), 1.2), dtype=np.uint8)
+    shifted = np.roll(sharp, (2, -3), axis=(0, 1)) // 2
+    flat = np.full_like(sharp, 90)
+    pairs = [Tiny("s/a", {"blur": shifted, "sharp": sharp}), Tiny("s/b", {"blur": flat, "sharp": sharp})]
+    write(tmp_path / "test" / "real", "paired", pairs)
+    weights = weights_of(tmp_path / "w.safetensors", "zero_last")
+    params = PARAMS.model_copy(update={"aligned": {"real": AlignParams()}})
+    values = run(tmp_path / "test", weights, tmp_path / "out", params)
+    rows = pd.read_parquet(tmp_path / "out" / "images.parquet").set_index("key")
+    assert rows.loc["s/a", "aligned_psnr_rgb"] > rows.loc["s/a", "psnr_rgb"] + 10
+    assert (rows.loc["s/a", "aligned_ok"], rows.loc["s/b", "aligned_ok"]) == (True, False)
+    assert (values["real.aligned.failures"], values["real.input.aligned.failures"]) == (1, 1)
+    assert values["real.aligned.psnr_rgb"] == pytest.approx(rows["aligned_psnr_rgb"].mean(), abs=1e-5)
+    listed = (tmp_path / "out" / "unaligned.csv").read_text().splitlines()
+    assert listed == ["source,key,picture", "real,s/b,input", "real,s/b,restored"]

@@ -91,7 +91,7 @@ def toy(values: dict[str, Any]) -> dict[str, Any]:
     for stage in [*dbgan["train"].values(), *dbgan["finetune"].values()]:
         stage["schedule"] = schedule
     del dbgan["train"]["minus"]
-    values["evaluate"] |= {"variants": ["l1", "plus"], "pictures": 1, "threads": 1, "tile": 64}
+    values["evaluate"] |= {"variants": ["l1", "plus"], "scoring": {"pictures": 1, "threads": 1, "tile": 64}}
     return values
 
 

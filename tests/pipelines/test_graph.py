@@ -41,6 +41,8 @@ def test_the_whole_graph_leaves_every_promised_file(finished: Project) -> None:
         "models/dbgan/plus/curves.csv",
         "reports/evaluate/plus/images.parquet",
         "reports/leaks/leaks.json",
+        "reports/evaluate/plus/groups.csv",
+        "reports/compare/differences.csv",
         "reports/index.html",
     ):
         assert (finished.root / path).is_file(), path
@@ -229,5 +231,5 @@ def test_a_folder_that_no_params_name_is_refused_with_the_command_that_mends_it(
     assert "rm -r datasets/test/demo-phones-test datasets/test/demo-phones-test.selection.parquet" in done.stderr
     assert "Traceback" not in done.stderr
     project.run("rm", "-r", "datasets/test/demo-phones-test", "datasets/test/demo-phones-test.selection.parquet")
-    assert project.repro() == {"leaks", "evaluate@l1", "evaluate@plus", "report"}
+    assert project.repro() == {"leaks", "evaluate@l1", "evaluate@plus", "compare", "report"}
     assert "demo-phones-test" not in (project.root / "reports/index.html").read_text()
