@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from dbgan import seeds
 from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
 from dbgan.networks.features import PerceptualFeatures
 from dbgan.networks.registry import Generator
-from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 from dbgan.train import losses, stream, work
 from dbgan.train.batches import Batches, centre_crops
 from dbgan.train.critic import Critic
@@ -34,6 +33,9 @@ from dbgan.train.pictures import grid
 from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 
 REVISION = 3
 """Raised by hand when the same recipe gives other bytes."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from dbgan.params import ScheduleParams, TrainingParams, WarmupParams
 from dbgan.train.losses import Past
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import adam, frozen, update
 from dbgan.train.pool import LogitPool
 from dbgan.train.spans import span
+
+if TYPE_CHECKING:
+    from dbgan.params import ScheduleParams, TrainingParams, WarmupParams
 
 LogitLoss = Callable[..., Tensor]
 """(real_logits, fake_logits) -> scalar; the relativistic pair takes `past` as well (`dbgan.train.losses.Past`)."""
@@ -28,9 +31,9 @@ class Critic:
         network: pictures NCHW in [0, 1] -> logits (N, 1).
         generator_loss: what G minimises, from (real_logits, fake_logits).
         discriminator_loss: what D minimises.
-        warmup: how long D trains alone.
         memory: the task's numbers that outlive a step; `accuracy` and `warmup_steps` are kept in it.
         lr: D's rate where G's is `schedule.lr`; annealed in the same proportion.
+        warmup: how long D trains alone; None: it does not.
         pool: past predictions of each kind that join the batch in E[.] of the relativistic losses; 0: none.
     """
 
@@ -40,11 +43,11 @@ class Critic:
         *,
         generator_loss: LogitLoss,
         discriminator_loss: LogitLoss,
-        warmup: WarmupParams,
         lr: float,
         training: TrainingParams,
         numerics: Numerics,
         memory: dict[str, float],
+        warmup: WarmupParams | None = None,
         pool: int = 0,
     ) -> None:
         self.network = compiled(numerics.place(network), training)
@@ -54,7 +57,7 @@ class Critic:
         self._warmup, self._lr, self._clip = warmup, lr, training.clip_gradient
         self._numerics, self._memory, self._team = numerics, memory, numerics.team
         memory.setdefault("accuracy", 0.5)
-        memory.setdefault("warmup_steps", -1.0 if warmup.max_steps else 0.0)
+        memory.setdefault("warmup_steps", -1.0 if warmup and warmup.max_steps else 0.0)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -66,13 +69,12 @@ class Critic:
     def warmup_steps(self) -> int:
         """Length of the warm-up: its limit as long as it lasts, its true length once it has ended."""
         ended = int(self._memory["warmup_steps"])
-        return self._warmup.max_steps if ended < 0 else ended
+        return self._warmup.max_steps if self._warmup and ended < 0 else ended
 
     def leads(self, step: int) -> bool:
         """Whether D is ahead at the start of `step`; the first time this is so ends the warm-up."""
-        if self._memory["warmup_steps"] < 0 and (
-            self._memory["accuracy"] >= self._warmup.accuracy or step >= self._warmup.max_steps
-        ):
+        over = self._warmup and (self._memory["accuracy"] >= self._warmup.accuracy or step >= self._warmup.max_steps)
+        if self._memory["warmup_steps"] < 0 and over:
             self._memory["warmup_steps"] = float(step)
         return step >= self.warmup_steps and self._memory["warmup_steps"] >= 0
 
@@ -97,7 +99,7 @@ class Critic:
 
     def warm(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         """`learn` at the warm-up's rate."""
-        return self.learn(real, fake, lr=self._warmup.lr)
+        return self.learn(real, fake, lr=self._warmup.lr if self._warmup else self._lr)
 
     def rate(self, lr: float, schedule: ScheduleParams) -> float:
         """D's learning rate where G's is `lr` in a phase of `schedule`."""

@@ -7,7 +7,7 @@ Stage 2 from base: `plus` (synthetic pairs mixed in) and its `control` (the same
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,6 @@ from dbgan.files import sha256_file
 from dbgan.networks import discriminator, generator, load_weights
 from dbgan.networks.registry import Generator
 from dbgan.networks.weights import require_generator
-from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, ScheduleParams
 from dbgan.train import losses, work
 from dbgan.train.batches import centre_crops
 from dbgan.train.bgan import perceptual_features
@@ -28,10 +27,13 @@ from dbgan.train.gauges import discriminator_warnings, psnr
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics, compiled
-from dbgan.train.pairs import DbganData, batches, open_data
+from dbgan.train.pairs import DbganData, batches, judges, open_data
 from dbgan.train.pictures import grid
 from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
+
+if TYPE_CHECKING:
+    from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, ScheduleParams
 
 REVISION = 2
 """Raised by hand when the same recipe gives other bytes."""
@@ -112,7 +114,7 @@ def _do(
         "params": params.model_dump(mode="json", exclude={"reads"}),
     }
     inputs: dict[str, Any] = {"samples": data.digests(), "start": digest}
-    if isinstance(params, AdversarialParams):
+    if judges(params):
         inputs["perceptual"] = work.perceptual_digest(common.perceptual)
     work.do(
         work.Work(
@@ -162,7 +164,7 @@ class DbganTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {"generator": self._learner.optimizer}
         self.facts: dict[str, Any] = {"perceptual": NO_PERCEPTUAL, "start": start_digest}
         self._critic: Critic | None = None
-        if isinstance(params, AdversarialParams):
+        if judges(params):
             self._judged_by(common, params, numerics)
         held_out = centre_crops(data.held_out, VIEW, GAUGE_PICTURES)
         self._blurry, self._sharp = (numerics.tensor(pictures) for pictures in held_out)
@@ -229,7 +231,7 @@ class DbganTask:
     def _terms(self, restored: Tensor, sharp: Tensor) -> dict[str, Tensor]:
         """Content alone in stage 0; later perceptual + alpha * content + beta * adversarial (section 3.4)."""
         params, difference = self._params, losses.content(restored, sharp, self._params.content)
-        if self._critic is None or not isinstance(params, AdversarialParams):
+        if self._critic is None or not judges(params):
             return {"loss": difference}
         with self._numerics.autocast():
             resemblance = losses.perceptual(self._features, restored, sharp)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbgan.params import TrainingParams
 from dbgan.train.batches import Batches
 from dbgan.train.data import TrainingSet
 from dbgan.train.prefetch import BatchOf, Prefetched
 from dbgan.train.stream import StreamedBatches
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import TrainingParams
 
 
 def crops_of(

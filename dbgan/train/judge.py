@@ -7,14 +7,17 @@ that it learns from. A fresh one that cannot tell either says that the blur is l
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from dbgan.params import JudgeParams, TrainingParams, WarmupParams
 from dbgan.train import losses
 from dbgan.train.critic import Critic, relativistic_accuracy
 from dbgan.train.numerics import Numerics
+
+if TYPE_CHECKING:
+    from dbgan.params import JudgeParams, TrainingParams
 
 Seen = Callable[[int], tuple[Tensor, Tensor]]
 """Number of a batch -> (real, fake) pictures as a discriminator sees them, NCHW float."""
@@ -40,19 +43,17 @@ def judged(
     Raises:
         dbgan.train.optimise.NotFiniteError: the network diverged.
     """
-    memory: dict[str, float] = {}
     critic = Critic(
         network,
         generator_loss=losses.relativistic_generator_loss,
         discriminator_loss=losses.relativistic_discriminator_loss,
-        warmup=WarmupParams(max_steps=params.steps, lr=params.lr),
         lr=params.lr,
         training=training,
         numerics=numerics,
-        memory=memory,
+        memory={},
     )
     for step in range(params.steps):
-        critic.warm(*learnt(step))
+        critic.learn(*learnt(step), lr=params.lr)
     batches = [asked(number) for number in range(params.batches)]
     with torch.no_grad(), numerics.autocast():
         real, fake = (torch.cat([critic.network(batch[n]).float() for batch in batches]) for n in range(2))

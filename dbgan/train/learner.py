@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dbgan.networks.registry import Generator
-from dbgan.params import ScheduleParams, TrainingParams
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.optimise import Annealing, adam, update
 from dbgan.train.spans import span
+
+if TYPE_CHECKING:
+    from dbgan.params import ScheduleParams, TrainingParams
 
 
 class Learner:

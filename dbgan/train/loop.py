@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
 
 from dbgan.errors import DbganError
 from dbgan.networks.registry import Generator
-from dbgan.params import TrainingParams
 from dbgan.progress import progress
 from dbgan.train import checkpoints
 from dbgan.train.data import Picture
 from dbgan.train.optimise import NotFiniteError
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import TrainingParams
 
 Row = dict[str, Any]
 """One row of curves.csv: `step`, `phase`, mean loss terms since the row before, and gauges."""

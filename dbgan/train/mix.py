@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -10,9 +11,11 @@ from torch import Tensor
 from dbgan import seeds
 from dbgan.blur.camera_blur import Camera
 from dbgan.blur.sensor import camera
-from dbgan.params import CameraParams
 from dbgan.train.batches import Batches, Crop, stacked
 from dbgan.train.spans import span
+
+if TYPE_CHECKING:
+    from dbgan.params import CameraParams
 
 
 class MixedBatches:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from dbgan.params import TrainingParams
 from dbgan.recipe import device_class, has_bf16
 from dbgan.train.spans import span
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import TrainingParams
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from dbgan.errors import DbganError
-from dbgan.params import ScheduleParams, TrainingParams
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import ScheduleParams, TrainingParams
 
 
 class NotFiniteError(DbganError):
@@ -34,6 +37,7 @@ def annealed(step: int, schedule: ScheduleParams) -> float:
     In the first `ramp` steps it is scaled by 1/ramp, 2/ramp, ...: Adam's first steps at a full rate are as large as
     all later ones, whatever the gradient, and can switch all ReLUs of a small net off for good.
 
+    >>> from dbgan.params import ScheduleParams
     >>> schedule = ScheduleParams(steps=3, lr=0.3, lr_end=0.1)
     >>> [round(annealed(s, schedule), 6) for s in range(3)]
     [0.3, 0.2, 0.1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
-from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, TrainingParams
 from dbgan.train import stream
 from dbgan.train.batches import Batches
 from dbgan.train.data import TrainingSet, open_set, open_synthetic
@@ -13,6 +13,9 @@ from dbgan.train.feed import crops_of
 from dbgan.train.mix import MixedBatches
 from dbgan.train.numerics import Numerics
 from dbgan.train.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, TrainingParams
 
 FIELDS = ("blur", "sharp")
 
@@ -34,6 +37,16 @@ class DbganData:
         return {**digests, "synthetic": sorted(row for mixed in self.synthetic.values() for row in mixed.digests())}
 
 
+def judges(params: PretrainParams | AdversarialParams) -> TypeGuard[AdversarialParams]:
+    """Whether there is a discriminator. By what they hold: that loads without pydantic."""
+    return hasattr(params, "beta")
+
+
+def mixes(params: PretrainParams | AdversarialParams) -> TypeGuard[FinetuneParams]:
+    """Whether they are of stage 2; likewise."""
+    return hasattr(params, "mix")
+
+
 def open_data(common: DbganCommon, params: PretrainParams | AdversarialParams, datasets: Path) -> DbganData:
     """The training sets that the parameters name. Reads tables, no pictures.
 
@@ -43,7 +56,7 @@ def open_data(common: DbganCommon, params: PretrainParams | AdversarialParams, d
     cache, device = training.cache, Numerics.choose(training).device
     pairs = open_set(datasets, common.pairs, FIELDS, "train", cache=cache, device=device)
     held_out = open_set(datasets, common.pairs, FIELDS, "val", cache=cache, device=device)
-    names = params.mixed if isinstance(params, FinetuneParams) else {}
+    names = params.mixed if mixes(params) else {}
     synthetic = {name: open_synthetic(datasets, name, FIELDS, cache=cache, device=device) for name in names}
     notes = (stream.NOTE,) if training.loader == "stream" else ()
     if len(held_out):
@@ -64,7 +77,7 @@ def batches(
     The stage names the draws: `plus` and `control`, `minus` and `base` see the same pairs.
     """
     pairs = crops_of(data.pairs, training, f"pairs-{stage}", team=team)
-    if not isinstance(params, FinetuneParams) or not (data.synthetic or params.camera):
+    if not mixes(params) or not (data.synthetic or params.camera):
         return pairs
     several = len(data.synthetic) > 1
     synthetic = {

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -31,12 +31,14 @@ from dbgan.errors import DbganError
 from dbgan.files import replace_tree, sha256_file, state_dir, write_bytes, write_json
 from dbgan.image.codec import encode
 from dbgan.networks import save_weights
-from dbgan.params import PerceptualParams, TrainingParams
 from dbgan.recipe import code_digest, codec_versions
 from dbgan.recipe import recipe as recipe_digest
 from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 from dbgan.train.team import Team
+
+if TYPE_CHECKING:
+    from dbgan.params import PerceptualParams, TrainingParams
 
 CODE = (
     "dbgan.train",
