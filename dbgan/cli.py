@@ -136,7 +136,7 @@ def sample(out: Annotated[Path, typer.Argument(help="folder to write")], setting
 def ingest(
     root: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="raw folder; it is only read")],
     out: Annotated[Path, typer.Argument(help="corpus folder to write or to bring up to date")],
-    layout: Annotated[str, typer.Option(help="layout of the raw folder: gopro, gopro-all, frames, captures or paired")],
+    layout: Annotated[str, typer.Option(help="layout of the raw folder: gopro, gopro-all, frames, video, captures or paired")],
     settings: Settings = None,
     workers: Workers = 1,
 ) -> None:

@@ -34,6 +34,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     from dbgan.engine import build_corpus
     from dbgan.ingest import refusals
     from dbgan.ingest.builders import builder_of
+    from dbgan.ingest.clips import look
     from dbgan.ingest.digests import DigestCache
     from dbgan.ingest.layouts import scanned
     from dbgan.ingest.plan import make_plans, max_bytes
@@ -41,9 +42,11 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     files.refuse_file(out)  # before every input is read for its digest
     root = root.resolve()
     scan = scanned(params, root, out)
-    inputs = [path for frame in scan.frames for path in frame.files]
+    inputs = [*(path for frame in scan.frames for path in frame.files), *scan.files]
     with DigestCache() as cache:
         states = cache.states(root, inputs, f"{name}: input digests", max_bytes=max_bytes(params))
+        if scan.files:
+            scan = look(root, scan, states, cache, params)
     planned = make_plans(scan, states, params)
     refusals.save_origins(name, out, planned.origins)
     builder = builder_of(params, root, workers)

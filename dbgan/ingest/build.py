@@ -199,13 +199,13 @@ class IngestBuilder:
                 status = os.fstat(handle.fileno())
                 data = handle.read()
         except OSError as error:
-            raise DbganError(f"{full}: cannot be read any more ({error.strerror}).\n{_AGAIN}") from None
+            raise DbganError(f"{full}: cannot be read any more ({error.strerror}).\n{AGAIN}") from None
         if (status.st_size, status.st_mtime_ns, len(data)) != (state.size, state.mtime_ns, state.size):
-            raise DbganError(f"{full}: changed while the source was being read.\n{_AGAIN}")
+            raise DbganError(f"{full}: changed while the source was being read.\n{AGAIN}")
         return data
 
 
-_AGAIN = "Next: run the same command again; it plans anew and builds what changed."
+AGAIN = "Next: run the same command again; it plans anew and builds what changed."
 
 
 def wrong_extension(path: str, data: bytes) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dbgan.ingest import gopro_all
 from dbgan.ingest.build import IngestBuilder
+from dbgan.ingest.clips import ClipBuilder
 from dbgan.ingest.windows import WindowBuilder
 from dbgan.params import IngestParams
 
@@ -32,6 +33,6 @@ def builder_of(params: IngestParams, root: Path, workers: int) -> IngestBuilder:
     }
     if params.layout == "gopro-all":
         return WindowBuilder(**shared, response=gopro_all.RESPONSE)
-    if params.layout == "frames":
-        return WindowBuilder(**shared, response=params.response)
+    if params.layout in ("frames", "video"):
+        return ClipBuilder(**shared, response=params.response)
     return IngestBuilder(**shared)

@@ -5,14 +5,16 @@ Planning a million known files must not read them again. The cache may be delete
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from dbgan import files
 from dbgan.errors import StorageError
@@ -86,10 +88,60 @@ class DigestCache:
                 missing.append(path)
         return found | self._hash(root, missing, label)
 
+    def contents(
+        self,
+        root: Path,
+        states: Mapping[str, FileState],
+        reader: str,
+        read: Callable[[Path], Any],
+        label: str,
+    ) -> dict[str, Any]:
+        """What `read` finds in each file, remembered by the file's digest: a known content is not read again.
+
+        Args:
+            root: absolute folder. states: of the files below it, by path.
+            reader: names `read` and everything that its answer depends on beside the content.
+            read: gives JSON-able values; runs in several threads.
+            label: what the progress line says.
+        """
+        found: dict[str, Any] = {}
+        missing: list[str] = []
+        for path, state in states.items():
+            query = "SELECT json FROM contents WHERE sha256 = ? AND reader = ?"
+            row = self._database.execute(query, (state.sha256, reader)).fetchone()
+            if row:
+                found[path] = json.loads(row[0])
+            else:
+                missing.append(path)
+        if not missing:
+            return found
+        rows: list[tuple[str, str, str]] = []
+        with progress(label, len(missing)) as bar, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for path, value in zip(missing, pool.map(lambda p: read(root / p), missing), strict=True):
+                found[path] = value
+                rows.append((states[path].sha256, reader, json.dumps(value)))
+                bar.advance()
+                if len(rows) >= _BATCH:
+                    self._keep_contents(rows)
+                    rows = []
+        self._keep_contents(rows)
+        return found
+
+    def _keep_contents(self, rows: list[tuple[str, str, str]]) -> None:
+        try:
+            self._database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", rows)
+            self._database.commit()
+        except sqlite3.OperationalError as error:
+            raise self._refused(error) from None
+
     def _open(self) -> None:
         self._database = sqlite3.connect(self._path, timeout=60)
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS digests (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) "
+            "WITHOUT ROWID"
+        )
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS contents (sha256 TEXT, reader TEXT, json TEXT, PRIMARY KEY (sha256, reader)) "
             "WITHOUT ROWID"
         )
 

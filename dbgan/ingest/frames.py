@@ -14,10 +14,11 @@ from pathlib import Path
 
 from dbgan.blur.frames import windows
 from dbgan.corpus.recordings import ROOT_SEQUENCE
+from dbgan.image.video import is_video
 from dbgan.ingest.scan import Frame, RejectedFile, Scan, device_of, is_picture, walk
 from dbgan.params import IngestParams
 
-EXPECTED = "folders of consecutively numbered sharp frames"
+EXPECTED = "folders of consecutively numbered sharp frames, or clips of them"
 LIKELY = 5
 """Consecutive pictures called by nothing but their number that make a folder look like frames."""
 
@@ -31,16 +32,19 @@ def shape(params: IngestParams) -> tuple[int, int, int]:
 
 
 def scan(root: Path, params: IngestParams) -> Scan:
-    """Windows of every folder of numbered pictures."""
+    """Windows of every folder of numbered pictures; those of clips are known once they were looked into."""
     tree = walk(root)
     rejects, ignored = list(tree.rejects), tree.ignored
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     seen: dict[tuple[str, int], str] = {}
+    clips: list[str] = []
     for path in tree.files:
         whole, _ = posixpath.splitext(path)
         folder, stem = posixpath.split(whole)
         number = _NUMBER.search(stem)
-        if number is None or not is_picture(path):
+        if is_video(path):
+            clips.append(path)
+        elif number is None or not is_picture(path):
             ignored += 1
         elif seen.setdefault((folder, int(number[1])), path) != path:
             rejects.append(RejectedFile(path, "duplicate_key", "another frame of this folder has its number", folder))
@@ -53,7 +57,7 @@ def scan(root: Path, params: IngestParams) -> Scan:
             frames += _pairs(sequence, by_stem, params)
         except ValueError as error:
             rejects.append(RejectedFile(min(by_stem.values()), "window_incomplete", str(error), sequence))
-    return Scan(frames, rejects, ignored, "paired", notes(params), dict(tree.litter))
+    return Scan(frames, rejects, ignored, "paired", notes(params), dict(tree.litter), tuple(clips))
 
 
 def detect(files: Sequence[str]) -> dict[str, str] | None:

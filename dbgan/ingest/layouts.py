@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dbgan.errors import DbganError
-from dbgan.ingest import captures, frames, gopro, gopro_all, paired
+from dbgan.ingest import captures, frames, gopro, gopro_all, paired, video
 from dbgan.ingest.scan import Scan, walk
 from dbgan.params import IngestParams
 
@@ -34,6 +34,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "gopro": gopro,
     "gopro-all": gopro_all,
     "paired": paired,
+    "video": video,
     "frames": frames,
     "captures": captures,
 }
@@ -64,7 +65,7 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
         particular = next(iter(_detected(taken, PARTICULAR)), None)
         if particular is not None:
             raise DbganError(_wrong(root, out, params, particular))
-    if scan.frames or scan.files or (scan.rejects and params.layout == "captures"):
+    if scan.frames or scan.files or (scan.rejects and params.layout in ("captures", "video")):
         return scan
     others = [
         (name, settings)

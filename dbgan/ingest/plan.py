@@ -9,6 +9,7 @@ from typing import Any
 
 from dbgan.corpus.layout import Plan, Reject, make_key, origin_digest, shard_group, shard_name
 from dbgan.ingest.build import NAME, REVISION, Item
+from dbgan.ingest.clips import Span, decoder
 from dbgan.ingest.digests import FileState
 from dbgan.ingest.gopro_all import RESPONSE as GOPRO_RESPONSE
 from dbgan.ingest.naming import MAX_FRAME, MAX_SEQUENCE, key_parts
@@ -21,8 +22,13 @@ SHAPING = ("image", "max_pixels", "min_side", "icc", "quality")
 """Parameters that shape a shard's bytes or rows beyond which inputs are in it; `max_reject_fraction` shapes none."""
 
 
-def max_bytes(params: IngestParams) -> int:
-    """Larger files are refused unread: four 16-bit channels of the largest picture, and much for all else."""
+def max_bytes(params: IngestParams) -> int | None:
+    """Larger files are refused unread: four 16-bit channels of the largest picture, and much for all else.
+
+    None for layouts whose files hold many pictures.
+    """
+    if params.layout in ("frames", "video"):
+        return None
     return 8 * params.max_pixels + (64 << 20)
 
 
@@ -102,8 +108,11 @@ def _shards(sequence: str, items: dict[str, Item], params: IngestParams) -> list
     for index, group in enumerate(shard_group(sorted(items), params.shard_samples)):
         members = tuple(items[part] for part in group)
         inputs: list[Any] = [_input(item) for item in members]
-        made = recipe(NAME, REVISION, inputs, shaping, codec_versions())
-        plans.append(Plan(shard_name(sequence, index), sequence, made, members))
+        in_clips = isinstance(members[0].part, Span)
+        computed = {**codec_versions(), **(decoder() if in_clips else {})}
+        made = recipe(NAME, REVISION, inputs, shaping, computed)
+        together = sequence if in_clips else ""  # a clip is read in order: its shards after each other
+        plans.append(Plan(shard_name(sequence, index), sequence, made, members, together))
     return plans
 
 

@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 
 from dbgan.params.base import Fraction, Model
 
-Layout = Literal["gopro", "gopro-all", "frames", "captures", "paired"]
+Layout = Literal["gopro", "gopro-all", "frames", "video", "captures", "paired"]
 
 OF_LAYOUT: dict[str, tuple[str, ...]] = {
     "gopro": ("blur",),
     "gopro-all": (),
     "frames": ("window", "stride", "centre", "response"),
+    "video": ("take", "every"),
     "captures": (),
     "paired": ("preset", "split", "split_list", "blur_glob", "sharp_glob", "blur_regex", "sharp_regex"),
 }
@@ -50,6 +51,10 @@ class IngestParams(Model):
         description="frames only: curve that is undone before averaging and applied after it (Eq. 4): `srgb`, `gamma` "
         "(2.2), `linear` (stored values are light)",
     )
+    take: Literal["sharp", "blurry"] | None = Field(
+        None, description="video only, required: what its frames are, sharp ones or blurry captures"
+    )
+    every: int = Field(1, ge=1, description="video only: every n-th frame is taken, from the first")
     preset: Literal["realblur-j", "realblur-r", "hide", "rsblur", "reds", "bsd"] | None = Field(
         None, description="paired only: a public set whose names are known (docs/data/)"
     )
@@ -81,6 +86,8 @@ class IngestParams(Model):
     def _layout_needs(self) -> IngestParams:
         if self.layout == "gopro" and self.blur is None:
             raise ValueError("layout gopro needs `blur: blur` or `blur: blur_gamma` (see datasets/gopro.md on which)")
+        if self.layout == "video" and self.take is None:
+            raise ValueError("layout video needs `take: sharp` or `take: blurry`: what its frames are")
         if self.layout == "frames" and self.centre >= self.window:
             raise ValueError(f"centre {self.centre} is no frame of a window of {self.window}, counted from 0")
         if self.layout == "paired":
