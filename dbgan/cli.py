@@ -136,17 +136,43 @@ def sample(out: Annotated[Path, typer.Argument(help="folder to write")], setting
 def ingest(
     root: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="raw folder; it is only read")],
     out: Annotated[Path, typer.Argument(help="corpus folder to write or to bring up to date")],
-    layout: Annotated[str, typer.Option(help="layout of the raw folder: gopro, gopro-all, frames, video, captures or paired")],
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="layout of the raw folder: gopro, gopro-all (GOPRO_Large_all), frames, video, captures or "
+            "paired. A wrong one is told what the folder looks like"
+        ),
+    ],
     settings: Settings = None,
     workers: Workers = 1,
+    check_against: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="gopro-all only: GOPRO_Large; prove that the pairs are equal, or name those that differ",
+        ),
+    ] = None,
 ) -> None:
-    """Turn a raw folder into a corpus; shards that are done already are kept."""
+    """Turn a raw folder into a corpus; shards that are done already are kept. `dbgan params explain ingest` lists the
+    settings of each layout."""
     from dbgan.params import IngestParams
 
     params = with_settings(IngestParams, settings, layout=layout)
+    if check_against is not None and params.layout != "gopro-all":
+        raise typer.BadParameter(
+            "only pairs made from GOPRO_Large_all are those of GOPRO_Large", param_hint="--check-against"
+        )
     from dbgan.ingest import ingest as run
 
     run(out.name, params, root, out, workers=workers)
+    if check_against is not None:
+        from dbgan.ingest.against import compare
+
+        compared = compare(out, check_against)
+        if compared.differing:
+            raise DbganError(f"{out}: compared with {check_against}:\n{compared}")
+        print(compared)
 
 
 @app.command()

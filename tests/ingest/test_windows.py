@@ -12,10 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from typer.testing import CliRunner
 
+from dbgan.cli import app
 from dbgan.corpus import Corpus
+from dbgan.errors import DbganError
 from dbgan.image import codec
-from dbgan.ingest import gopro_all, ingest, windows
+from dbgan.ingest import against, gopro_all, ingest, windows
 from dbgan.params import IngestParams
 
 from .conftest import photo, pixels, put, raw_png
@@ -80,6 +83,30 @@ def test_the_first_image_of_a_clip_with_a_part_number_is_reported_and_not_guesse
         "000002",
         "000003",
     ]
+
+
+def test_check_against_proves_equality_and_names_the_frames_that_differ(tmp_path: Path) -> None:
+    """GOPRO_Large's part is made here, by the rule as published; its files may be called by any numbers."""
+    put_frames(tmp_path / "all" / "GOPR0384_11_01", range(1, 45))
+    for n in range(1, 5):
+        centre = (n - 1) * 11 + 6 - 1
+        window = np.stack([moving(k) for k in range(max(1, centre - 5), centre + 6)]).astype(float)
+        clip = tmp_path / "large" / "GOPR0384_11_01"
+        put(clip / "blur" / f"{2000 + n:06d}.png", raw_png(np.round(window.mean(axis=0)).astype(np.uint8)))
+        put(clip / "sharp" / f"{2000 + n:06d}.png", raw_png(moving(centre)))
+    command = ["ingest", str(tmp_path / "all"), str(tmp_path / "a"), "--layout", "gopro-all"]
+    command += ["--set", "max_reject_fraction=1", "--check-against", str(tmp_path / "large")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "3 pairs have the pixels of GOPRO_Large, bit by bit." in done.output
+    assert "1 official pairs were not made:\n  GOPR0384_11_01/blur/002001.png" in done.output
+    put(tmp_path / "large" / "GOPR0384_11_01" / "blur" / "002003.png", raw_png(moving(3)))
+    compared = against.compare(tmp_path / "a", tmp_path / "large")
+    assert (compared.equal, compared.differing) == (2, ("GOPR0384_11_01/blur/002003.png (image 3)",))
+    failed = CliRunner().invoke(app, command)
+    assert failed.exit_code == 1
+    with pytest.raises(DbganError, match="found none"):
+        against.compare(tmp_path / "a", tmp_path / "all")
 
 
 def test_official_clips_are_counted(tmp_path: Path) -> None:
