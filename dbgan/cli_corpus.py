@@ -229,9 +229,11 @@ def corpus_leaks(
         bool, typer.Option("--splits", help="compare the splits in CORPUS.selection.parquet, not whole corpora")
     ] = False,
     near_bits: Annotated[int, typer.Option(min=0, max=64, help="near-identical: so many of 256 bits or fewer")] = 24,
+    every: Annotated[Path | None, typer.Option("--csv", help=f"file for all pairs; {SHOWN} are printed")] = None,
 ) -> None:
     """Sequences, equal pixels and near-identical pictures that corpora have in common. Exit 1: there are any."""
     from dbgan.curate import gate, leaks
+    from dbgan.files import write_bytes
 
     sides = []
     for path in corpora:
@@ -244,11 +246,15 @@ def corpus_leaks(
     for note in gate.notes(sides):
         print(note)
     if found:
-        print_table(
-            ["what", "left", "right", "bits", "known"],
-            [(x.what, *(f"{p.role} {p.key}" for p in (x.left, x.right)), str(x.bits), x.known) for x in found],
+        rows = (
+            (x.what, *(f"{p.role} {p.key}" for p in (x.left, x.right)), str(x.bits), x.known) for x in found[:SHOWN]
         )
-    gate.refuse(found)
+        print_table(["what", "left", "right", "bits", "known"], rows)
+    if every is not None:
+        write_bytes(every, gate.as_csv(found).encode())
+    if count := sum(not leak.known for leak in found):
+        where = str(every) if every else "--csv FILE writes them"
+        raise DbganError(f"{count} in common" + (f"; all of them: {where}." if len(found) > SHOWN else "."))
     print(f"{', '.join(side.name for side in sides)}: nothing in common" + (" that is not known" if found else ""))
 
 
