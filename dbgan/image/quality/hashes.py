@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 BITS = 256
 _SIDE = 32
-_FEW, _MANY = 32, 8192
-"""Hashes of a block of `nearest`: 2 MB of words, which stay in a core's cache."""
+_FEW, _MANY = 16, 8192
+"""Hashes of a block of `nearest`: 1 MB of words, which stay in a core's cache."""
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)
 
 
@@ -53,7 +53,7 @@ def nearest(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each of the hashes, (N, 32) uint8, the nearest of others, (M, 32), within `max_bits`.
 
-    Every pair is compared, in blocks of 2 MB: first on half of the bits, which is enough for almost all.
+    Every pair is compared, in blocks of 1 MB: first on half of the bits, which is enough for almost all.
 
     Returns:
         place among the others, the first of equally near ones, -1 where none is that near; and in how many bits it
@@ -62,13 +62,15 @@ def nearest(
     ours, theirs = _words(hashes), _words(others)
     places = np.full(len(hashes), -1, np.int64)
     bits = np.full(len(hashes), max_bits + 1, np.int64)
+    room = _Room()
     for start in range(0, len(others), _MANY):
         many = theirs[:, start : start + _MANY]
         for top in range(0, len(hashes), _FEW):
             few = ours[:, top : top + _FEW]
-            # The last words hold the higher frequencies, in which scenes differ more.
-            half = np.bitwise_count(few[3][:, None] ^ many[3]) + np.bitwise_count(few[2][:, None] ^ many[2])
-            rows, columns = np.nonzero(half <= max_bits)
+            near = room.near(few, many, max_bits)
+            if not near.any():
+                continue
+            rows, columns = np.nonzero(near)
             total = np.bitwise_count(few[:, rows] ^ many[:, columns]).sum(axis=0, dtype=np.int64)
             closer = total < bits[top + rows]
             rows, columns, total = rows[closer] + top, columns[closer] + start, total[closer]
@@ -76,6 +78,26 @@ def nearest(
             order = np.lexsort((columns, total))[::-1]
             places[rows[order]], bits[rows[order]] = columns[order], total[order]
     return places, bits
+
+
+class _Room:
+    """Arrays for one block: fresh ones would cost as much as the comparison."""
+
+    def __init__(self) -> None:
+        self._words = np.empty((_FEW, _MANY), np.uint64)
+        self._half, self._more = np.empty((_FEW, _MANY), np.uint8), np.empty((_FEW, _MANY), np.uint8)
+        self._near = np.empty((_FEW, _MANY), np.bool_)
+
+    def near(self, few: NDArray[np.uint64], many: NDArray[np.uint64], max_bits: int) -> NDArray[np.bool_]:
+        """Which of (4, n) words and (4, m) words differ in at most `max_bits` of their last 128 bits: (n, m).
+
+        The last words hold the higher frequencies, in which scenes differ more.
+        """
+        block = slice(few.shape[1]), slice(many.shape[1])
+        words, half, more = self._words[block], self._half[block], self._more[block]
+        np.bitwise_count(np.bitwise_xor(few[3][:, None], many[3], out=words), out=half)
+        np.bitwise_count(np.bitwise_xor(few[2][:, None], many[2], out=words), out=more)
+        return np.less_equal(np.add(half, more, out=half), max_bits, out=self._near[block])
 
 
 def _words(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
