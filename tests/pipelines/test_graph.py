@@ -75,15 +75,37 @@ def test_a_source_that_no_model_names_retrains_nothing(finished: Project, tmp_pa
     assert not any(stage.startswith("evaluate") for stage in ran)
 
 
-def test_a_new_test_set_retrains_nothing(finished: Project, tmp_path: Path) -> None:
+def test_a_leaking_test_set_stops_the_graph_by_name_and_a_clean_one_retrains_nothing(
+    finished: Project, tmp_path: Path
+) -> None:
     project = finished.copy(tmp_path / "project")
     before = project.locked()
     values = project.params()
-    values["sources"]["more-test"] = dict(values["sources"]["demo-gopro-test"])
+    added = values["sources"]["demo-gopro-test"] | {"root": "datasets/raw/demo/gopro/train"}
+    values["sources"]["more-test"] = added
     project.write_params(values)
     (project.root / "datasets/reviews/more-test.csv").touch()
-    ran = project.repro()
-    assert ran == {"ingest@more-test", "curate@more-test", "leaks", "evaluate@l1", "evaluate@plus", "report"}
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    started = {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")}
+    assert started == {"ingest@more-test", "curate@more-test", "leaks"}
+    clip = "GOPR9001_11_00"
+    assert f"one sequence on both sides: demo-gopro (train) {clip} and more-test (test) {clip}" in done.stderr
+    assert "reports/leaks/leaks.csv lists all" in done.stderr
+    assert "Traceback" not in done.stderr
+    pairs = (project.root / "reports/leaks/leaks.csv").read_text()
+    assert f"pixels,demo-gopro,train,{clip}/000001,more-test,test,{clip}/000001,0," in pairs
+
+    added["root"] = "datasets/raw/demo/gopro/test"
+    project.write_params(values)
+    assert project.repro() == {
+        "ingest@more-test",
+        "curate@more-test",
+        "leaks",
+        "evaluate@l1",
+        "evaluate@plus",
+        "report",
+    }
     for stage in (*TRAINING, "synthesize@demo"):
         assert project.locked()[stage] == before[stage]
 
@@ -142,26 +164,6 @@ def review_and_drop(project: Project, command: str, key: str) -> None:
     finally:
         process.kill()
     assert "Next: dvc repro curate@pixel-8" in log.read_text()
-
-
-def test_a_leak_fails_its_stage_names_the_pairs_and_nothing_trains(finished: Project, tmp_path: Path) -> None:
-    project = finished.copy(tmp_path / "project")
-    values = project.params()
-    values["sources"]["demo-phones"]["curate"]["pinned"] = {"phone-a-train-1": "val"}
-    values["sources"]["leaky"] = values["sources"]["demo-gopro-test"] | {"root": "datasets/raw/demo/gopro/train"}
-    project.write_params(values)
-    (project.root / "datasets/reviews/leaky.csv").touch()
-    done = project.run("dvc", "repro", check=False)
-    assert done.returncode != 0
-    ran = {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage '")}
-    assert {stage.partition("@")[0] for stage in ran} == {"ingest", "curate", "leaks"}
-    assert (
-        "one sequence on both sides: demo-gopro (train) GOPR9001_11_00 and leaky (test) GOPR9001_11_00" in done.stderr
-    )
-    assert "reports/leaks/leaks.csv lists all" in done.stderr
-    assert "Traceback" not in done.stderr
-    pairs = (project.root / "reports/leaks/leaks.csv").read_text()
-    assert "pixels,demo-gopro,train,GOPR9001_11_00/000001,leaky,test,GOPR9001_11_00/000001,0," in pairs
 
 
 def test_a_sources_params_redo_it_and_the_models_that_name_it(finished: Project, tmp_path: Path) -> None:
