@@ -64,9 +64,16 @@ def notes(splits: dict[str, str], params: CurateParams) -> list[str]:
     if "val" in present:
         return []
     if len(splits) == 1:
+        (name,) = splits
+        later = "train" if name in {slug(pin) for pin in params.pinned} else _by_hash(recording(name), params)
         return [
             "There is one sequence, so there is no val split: nothing of this source is held out of training, "
             "and gauges on it are measured on training samples."
+            + (
+                ""
+                if later == "train"
+                else f" It moves to {later} with a second sequence, unless it is pinned to train."
+            )
         ]
     return [
         f"There is no val split: none of the {len(splits)} sequences falls below val_fraction {params.val_fraction:g} "

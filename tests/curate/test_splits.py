@@ -65,6 +65,11 @@ def test_the_only_sequence_trains_and_a_note_says_that_there_is_no_val_split() -
     assigned = splits.assign(["020", "020"], params, "train", "x")
     assert assigned == {"020": "train"}
     assert "no val split" in splits.notes(assigned, params)[0]
+    assert splits.notes(assigned, params)[0].endswith(
+        "It moves to val with a second sequence, unless it is pinned to train."
+    )
+    assert splits.assign(["020", "021"], params, "train", "x")["020"] == "val"
+    assert "moves to" not in splits.notes(assigned, CurateParams(val_fraction=1.0, pinned={"020": "train"}))[0]
 
 
 def test_notes_tell_when_a_split_is_missing() -> None:
