@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbgan.corpus.address import is_address
 from dbgan.corpus.header import Header
 from dbgan.corpus.index import Index
 from dbgan.corpus.layout import Kind, Sample
 from dbgan.corpus.motion import Motion
 from dbgan.corpus.motion import decode as decode_motion
+from dbgan.corpus.remote import CACHE_BYTES, Remote
 from dbgan.corpus.tables import CORPUS, MANIFEST, read_parquet, read_schema
 from dbgan.errors import CorpusError
 
@@ -33,41 +35,61 @@ OPEN_SHARDS = 64
 
 
 class Corpus:
-    """A corpus on disk, or the part of it that a selection keeps, in the order of keys.
+    """A corpus on disk or behind an address, or the part of it that a selection keeps, in the order of keys.
 
     `len(corpus)`, `corpus[i]`, `corpus[key]` and iteration give `Sample`s, so it is a map-style torch dataset. It may
     be pickled and used after a fork or spawn: files are opened by the process that reads.
 
     Attributes:
-        path: folder of the corpus.
+        path: folder of the corpus; of one behind an address, the local folder of its tables.
         header: what corpus.json says of the whole.
+        remote: where it is read from, None for a folder.
     """
 
-    def __init__(self, path: Path, header: Header, index: Index, rows: NDArray[np.int64] | None = None) -> None:
-        self.path, self.header = path, header
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        index: Index,
+        rows: NDArray[np.int64] | None = None,
+        remote: Remote | None = None,
+    ) -> None:
+        self.path, self.header, self.remote = path, header, remote
         # Without a selection there are no row numbers: 5 million of them would be 40 MB that say nothing.
         self._index, self._rows = index, rows
         self._handles = _Handles()
 
     @classmethod
-    def open(cls, path: Path | str, selection: Path | str | None = None, split: str | None = None) -> Corpus:
-        """Open the corpus in folder `path`.
+    def open(
+        cls,
+        path: Path | str,
+        selection: Path | str | None = None,
+        split: str | None = None,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> Corpus:
+        """Open the corpus in folder `path`, or behind an address (`s3://bucket/corpora/NAME`, gs, http, https).
 
         Args:
-            path: folder of the corpus.
-            selection: a selection.parquet; only the samples it keeps are seen.
+            path: folder of the corpus, or its address.
+            selection: a selection.parquet or the address of one; only the samples it keeps are seen.
             split: with a selection, only the kept samples of this split.
+            cache_bytes: of an address, what the local copies of its shards may take; 0: none is kept, and single
+                samples are read by range.
 
         Raises:
             CorpusError: there is no finished corpus of this format, or the selection is of another corpus.
         """
-        path = Path(path)
+        remote = Remote(str(path), cache_bytes) if is_address(path) else None
+        path = remote.tables if remote else Path(path)
+        if remote and is_address(selection):
+            selection = remote.selection(str(selection))
         if split is not None and selection is None:
             raise ValueError(f"split={split!r} needs a selection: which sample is in which split is written there")
         header = read_header(path)
         index = Index(path / MANIFEST, tuple(header.suffixes))
         rows = None if selection is None else _selected(index, Path(selection), split, path)
-        return cls(path, header, index, rows)
+        return cls(path, header, index, rows, remote)
 
     @property
     def name(self) -> str:
@@ -137,9 +159,18 @@ class Corpus:
         return pipeline(self, shuffle=shuffle, seed=seed, decode=decode, split=split)
 
     def verify(self, quick: bool = False) -> list[Problem]:
-        """Everything that is wrong with the whole corpus, whatever the selection; empty when it is sound."""
+        """Everything that is wrong with the whole corpus, whatever the selection; empty when it is sound.
+
+        Raises:
+            CorpusError: it is behind an address: verifying reads all of it, which a copy serves better.
+        """
         from dbgan.corpus.verify import verify
 
+        if self.remote:
+            raise CorpusError(
+                f"{self.remote.address.shown}: only a local corpus is verified.\n"
+                "Next: copy it (`dvc get`, `dvc pull`), then `dbgan corpus verify`. Reading checks each shard it takes."
+            )
         return verify(self.path, quick=quick)
 
     def shard_keys(self) -> dict[str, list[str]]:
@@ -195,13 +226,16 @@ class Corpus:
 
     def _member(self, row: int, field: str) -> bytes:
         shard, offset, size = self._index.place(row, field)
+        if self.remote:
+            return self.remote.member(shard, offset, size)
         return self._handles.read(self.path / f"{shard}.tar", offset, size)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handles": _Handles()}
 
     def __repr__(self) -> str:
-        return f"<Corpus {self.name}: {len(self)} {self.kind} samples in {self.path}>"
+        where = self.remote.address.shown if self.remote else self.path
+        return f"<Corpus {self.name}: {len(self)} {self.kind} samples in {where}>"
 
 
 class _Handle:

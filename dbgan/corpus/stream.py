@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dbgan.corpus.motion import decode as decode_motion
@@ -46,7 +47,7 @@ def pipeline(corpus: Corpus, *, shuffle: int = 0, seed: int = 0, decode: bool = 
     if shuffle:
         stages.append(wds.detshuffle(bufsize=len(shards) + 1, initial=len(shards) + 1, seed=seed))
     stages += [wds.split_by_node, wds.split_by_worker] if split else []
-    stages.append(_Read(corpus.path, corpus.header))
+    stages.append(_Read(corpus))
     if shuffle:
         stages.append(wds.detshuffle(bufsize=shuffle, initial=shuffle, seed=seed))
     if decode:
@@ -67,18 +68,18 @@ class _Shards:
 class _Read:
     """Second stage: shards to samples, members as bytes."""
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self.path = path
-        self.members = tuple(header.suffixes.values())
+    def __init__(self, corpus: Corpus) -> None:
+        self.path, self.remote = corpus.path, corpus.remote
+        self.members = tuple(corpus.header.suffixes.values())
 
     def __call__(self, shards: Iterable[tuple[str, list[str]]]) -> Iterator[Item]:
         for shard, keys in shards:
-            tar = self.path / f"{shard}.tar"
             wanted = set(keys)
-            for item in self._samples(tar):
-                if item["__key__"] in wanted:
-                    wanted.remove(item["__key__"])
-                    yield item
+            with self.remote.whole(shard) if self.remote else nullcontext(self.path / f"{shard}.tar") as tar:
+                for item in self._samples(tar):
+                    if item["__key__"] in wanted:
+                        wanted.remove(item["__key__"])
+                        yield item
             if wanted:
                 raise CorpusError(
                     f"{tar}: the manifest names {len(keys)} samples of it, {len(wanted)} are not there, such as "
