@@ -1,4 +1,4 @@
-"""Artifacts through a real S3 interface: another clone pulls one corpus, checks it, trains from it, rebuilds nothing."""
+"""Artifacts through S3: another clone pulls one corpus, checks it, trains from it, and rebuilds nothing."""
 
 from __future__ import annotations
 
