@@ -14,7 +14,6 @@ from dbgan.errors import CorpusError, require
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dbgan.corpus.header import Header
     from dbgan.corpus.read import Corpus
 
 Item = dict[str, Any]
