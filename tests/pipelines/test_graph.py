@@ -235,3 +235,38 @@ def test_a_folder_that_no_params_name_is_refused_with_the_command_that_mends_it(
     project.run("rm", "-r", "datasets/test/demo-phones-test", "datasets/test/demo-phones-test.selection.parquet")
     assert project.repro() == {"leaks", "evaluate@l1", "evaluate@plus", "compare", "report"}
     assert "demo-phones-test" not in (project.root / "reports/index.html").read_text()
+
+
+def test_a_second_clone_pulls_one_corpus_from_s3_and_trains_from_it(
+    finished: Project, tmp_path: Path, bucket: str
+) -> None:
+    project = finished.copy(tmp_path / "project")
+    project.dvc("remote", "add", "-q", "-d", "store", "s3://team/dbgan")
+    project.dvc("remote", "modify", "store", "endpointurl", bucket)
+    project.run("git", "commit", "-qam", "remote")
+    project.dvc("push", "-q")
+
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.dvc("pull", "-q", "datasets/train/demo-gopro", "datasets/train/demo-gopro.selection.parquet")
+    assert sorted(p.name for p in (clone.root / "datasets/train").iterdir() if p.name != ".gitignore") == [
+        "demo-gopro",
+        "demo-gopro.selection.parquet",
+    ]
+    verify = [sys.executable, "-m", "dbgan", "corpus", "verify", "datasets/train/demo-gopro"]
+    assert subprocess.run(verify, cwd=clone.root, capture_output=True).returncode == 0
+
+    # the same weights as the first clone's, from this one corpus alone
+    clone.run("python", "-m", "pipelines.pretrain_dbgan")
+    weights = Path("models/dbgan/l1/weights.safetensors")
+    assert _digest(clone.root / weights) == _digest(project.root / weights)
+
+    clone.dvc("pull", "-q", "--allow-missing")
+    assert "changed" not in clone.dvc("repro", "--allow-missing", "--dry").lower()
+    secrets = [p for p in clone.root.rglob("*") if p.is_file() and b"hunter2" in p.read_bytes()]
+    assert secrets == []
+    assert "hunter2" not in yaml.safe_dump(clone.locked())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
