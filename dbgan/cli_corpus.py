@@ -275,10 +275,12 @@ def corpus_merge(
 def corpus_card(corpus: CorpusFolder) -> None:
     """Write README.md and croissant.json anew from the tables."""
     from dbgan.corpus import card, croissant, info, tables
-    from dbgan.corpus.read import read_header
+    from dbgan.corpus.read import Corpus
     from dbgan.files import write_bytes
 
-    header = read_header(corpus)
+    opened = Corpus.open(corpus)
+    len(opened)  # a damaged manifest must not get a new digest in croissant.json
+    header = opened.header
     written = {
         tables.CARD: write_bytes(corpus / tables.CARD, card.render(header, info.counts(corpus)).encode()),
         croissant.CROISSANT: croissant.write(corpus, header),

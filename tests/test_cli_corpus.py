@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from dbgan import cli
 from dbgan.corpus.selection import write_selection
 from dbgan.engine import build_corpus
+from dbgan.errors import CorpusError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plan, plans
 
 
@@ -130,6 +131,15 @@ def test_importing_the_corpus_verbs_imports_nothing_heavy() -> None:
     code = f"import sys, dbgan.cli_corpus; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_card_gives_a_damaged_manifest_no_new_digest(corpus: Path) -> None:
+    (corpus / "manifest.parquet").write_bytes(b"PAR1 and no table")
+    before = (corpus / "croissant.json").read_bytes()
+    done = dbgan("corpus", "card", corpus)
+    assert isinstance(done.exception, CorpusError)
+    assert "manifest.parquet: cannot be read" in str(done.exception)
+    assert (corpus / "croissant.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("verb", ["diff", "merge", "export", "extract", "card"])

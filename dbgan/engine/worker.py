@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dbgan.corpus.header import Header
 from dbgan.corpus.layout import EncodedSample, Finished, Plan, Reject
 from dbgan.corpus.write import write_shard
+from dbgan.engine.memory import keep_freed_memory
 from dbgan.errors import DbganError, StorageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self._task = task
         self.made = 0
+        keep_freed_memory()
         with threads(task.threads):
             self._build = task.builder.open()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _XMP = b"XML:com.adobe.xmp\x00\x00"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _PIECE = 4096
+_HEAD = struct.Struct(">I4s")
 _CHUNK_TYPE = re.compile(rb"[A-Za-z]{4}")
 
 
@@ -113,6 +115,11 @@ def parse(data: bytes) -> Png:
     position = len(SIGNATURE)
     while True:
         kind, end = _chunk(data, position)
+        if kind == b"IDAT" and header:
+            end = _image_data(whole, position, image_data)
+            pieces.append(whole[position:end])
+            position = end
+            continue
         body = whole[position + 8 : end - 4]
         if not header and kind != b"IHDR":
             raise ImageError("unreadable", f"PNG: the first chunk is {kind!r}, not IHDR")
@@ -120,8 +127,6 @@ def parse(data: bytes) -> Png:
             if header:
                 raise ImageError("unreadable", "PNG: two IHDR chunks")
             header = _header(bytes(body))
-        elif kind == b"IDAT":
-            image_data.append(body)
         elif kind == b"tRNS":
             transparent = True
         elif kind == b"eXIf":
@@ -169,6 +174,19 @@ def parse(data: bytes) -> Png:
     return parsed
 
 
+def _image_data(whole: memoryview, position: int, bodies: list[memoryview]) -> int:
+    """Walk the IDAT chunks from `position` on, a hundred or more in most files; returns the place behind them."""
+    while position + 12 <= len(whole):
+        length, kind = _HEAD.unpack_from(whole, position)
+        end = position + 12 + length
+        if kind != b"IDAT" or end > len(whole):
+            break
+        _sound(kind, whole[position:end])
+        bodies.append(whole[position + 8 : end - 4])
+        position = end
+    return position
+
+
 def size(data: bytes) -> tuple[int, int]:
     """Width and height from IHDR alone, so that a gigapixel header is refused before its chunks are walked."""
     kind, end = _chunk(data, len(SIGNATURE))
@@ -209,7 +227,7 @@ def _harmless(kind: bytes, body: memoryview, header: bytes, seen: set[bytes]) ->
     """Whether a chunk is no longer than its values, is there once, and is needed."""
     if kind == _SUGGESTION and header[9] == 2:
         return False
-    return len(body) in _LENGTHS.get(kind, (len(body),)) and (kind == b"IDAT" or kind not in seen)
+    return len(body) in _LENGTHS.get(kind, (len(body),)) and kind not in seen
 
 
 def _sound(kind: bytes, chunk: memoryview) -> bool:

@@ -71,7 +71,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What an item's files gave: pictures and the files they came from (empty: none) by field, allow-listed metadata,
-    warnings, and further manifest columns.
+    warnings, further manifest columns, and sha256 of stored pictures of which it is known.
     """
 
     stored: dict[str, Stored]
@@ -79,6 +79,7 @@ class Taken:
     meta: dict[str, Any]
     warnings: tuple[str, ...] = ()
     columns: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +149,18 @@ class IngestBuilder:
         sources: dict[str, bytes] = {}
         warnings: list[str] = []
         meta: dict[str, Any] = {}
+        digests: dict[str, bytes] = {}
         for (which, path), state in zip(item.paths, item.states, strict=True):
             data = sources[which] = self._read(path, state)
             try:
                 stored[which] = self._store(data)
             except ImageError as error:
                 return Reject(origin_digest(path), error.reason, f"{which}: {error.detail}", item.sequence)
+            if state.fresh and stored[which].data is data:  # untouched, and hashed for the recipe in this run
+                digests[which] = bytes.fromhex(state.sha256)
             meta = meta or read_allowed(data, stored[which].exif)
             warnings += [f"{which}:{text}" for text in wrong_extension(path, data)]
-        return Taken(stored, sources, meta, tuple(warnings))
+        return Taken(stored, sources, meta, tuple(warnings), digests=digests)
 
     def _sample(self, item: Item, supplied: Any) -> EncodedSample | Reject:
         sequence, _, frame = item.key.partition("/")
@@ -177,7 +181,7 @@ class IngestBuilder:
         fields = {which: picture.data for which, picture in stored.items()}
         kept = frozenset(which for which, picture in stored.items() if picture.kept)
         columns = {**self._columns(stored, taken.sources), **taken.columns}
-        return EncodedSample(item.key, fields, meta, columns, kept, tuple(warnings))
+        return EncodedSample(item.key, fields, meta, columns, kept, tuple(warnings), taken.digests)
 
     def _store(self, data: bytes) -> Stored:
         return store(data, self.ext, max_pixels=self.max_pixels, min_side=self.min_side, icc=self.icc)

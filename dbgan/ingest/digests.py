@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,11 +28,15 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as planned: size in bytes, time of change in ns, hex sha256 (empty where it was too large to be read)."""
+    """A file as planned: size in bytes, time of change in ns, hex sha256 (empty where it was too large to be read).
+
+    `fresh`: the digest was made in this run and not remembered from an earlier one.
+    """
 
     size: int
     mtime_ns: int
     sha256: str
+    fresh: bool = field(default=False, compare=False)
 
 
 class DigestCache:
@@ -189,6 +193,6 @@ class DigestCache:
 def _state(path: Path) -> FileState | OSError:
     try:
         status = path.stat()
-        return FileState(status.st_size, status.st_mtime_ns, files.sha256_file(path))
+        return FileState(status.st_size, status.st_mtime_ns, files.sha256_file(path), fresh=True)
     except OSError as error:
         return error

@@ -183,6 +183,21 @@ def test_what_is_refused_is_listed_with_its_reason(tmp_path: Path, capsys: pytes
     assert ingest("c", with_limit(CAPTURES, 0.6), root, tmp_path / "c").rejects == 4
 
 
+def test_a_remembered_digest_never_reaches_the_corpus(tmp_path: Path) -> None:
+    """A picture replaced behind the cache's back (same size and time) is stored with the digest of its own bytes."""
+    root = tmp_path / "raw"
+    first, second = raw_png(pixels(1)), raw_png(pixels(2))
+    assert len(first) == len(second)
+    path = put(root / "a" / "1.png", first)
+    ingest("c", CAPTURES, root, tmp_path / "c")
+    put(root / "a" / "1.png", second)
+    os.utime(path, ns=(1, 1_600_000_000_000_000_000))
+    ingest("d", CAPTURES, root, tmp_path / "d")
+    corpus = Corpus.open(tmp_path / "d")
+    assert np.array_equal(corpus["a/1"].images["blur"], pixels(2))
+    assert corpus.verify() == []
+
+
 def test_a_file_too_large_for_any_picture_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "raw"
     put(root / "a" / "1.png", raw_png(pixels(1)))
