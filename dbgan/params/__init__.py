@@ -1,5 +1,6 @@
 """params.yaml as validated models: every knob, its unit, its range. Nothing below `pipelines/` reads raw settings."""
 
+from dbgan.params.audit import AuditParams, ClassifierParams, FeatureParams, GateParams
 from dbgan.params.base import Model
 from dbgan.params.blur import AverageParams, CameraParams, KernelParams
 from dbgan.params.evaluation import AlignParams, EvaluateParams, ExternalParams, ScoringParams
@@ -15,7 +16,7 @@ from dbgan.params.sources import (
     SampleParams,
     SourceParams,
 )
-from dbgan.params.synthesis import AuditParams, SynthesizeParams
+from dbgan.params.synthesis import SynthesizeParams
 from dbgan.params.training import (
     AdversarialParams,
     BganParams,
@@ -38,6 +39,7 @@ __all__ = [
     "AverageParams",
     "BganParams",
     "CameraParams",
+    "ClassifierParams",
     "CurateParams",
     "DbganCommon",
     "DbganParams",
@@ -45,7 +47,9 @@ __all__ = [
     "DiscriminatorParams",
     "EvaluateParams",
     "ExternalParams",
+    "FeatureParams",
     "FinetuneParams",
+    "GateParams",
     "GeneratorParams",
     "IngestParams",
     "JudgeParams",

@@ -9,12 +9,13 @@ import yaml
 from pydantic import Field, model_validator
 
 from dbgan.errors import ParamsError
+from dbgan.params.audit import AuditParams
 from dbgan.params.base import Model, Name
 from dbgan.params.evaluation import EvaluateParams
 from dbgan.params.explain import validated
 from dbgan.params.lines import lines_of
 from dbgan.params.sources import LeaksParams, SampleParams, SourceParams
-from dbgan.params.synthesis import AuditParams, SynthesizeParams
+from dbgan.params.synthesis import SynthesizeParams
 from dbgan.params.training import BganParams, DbganParams
 
 

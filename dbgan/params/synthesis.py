@@ -1,4 +1,4 @@
-"""Parameters of synthesis and of its audit."""
+"""Parameters of synthesis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dbgan.params.base import Model, Name, Positive
+from dbgan.params.base import Model, Name
 from dbgan.params.blur import AverageParams, Camera, KernelParams
 
 BlurModel = Literal["bgan", "average", "kernel"]
@@ -70,17 +70,3 @@ class SynthesizeParams(Model):
     def shares(self) -> dict[BlurModel, float]:
         """Model -> its share of the shards, above 0."""
         return {name: share for name, share in self.models.items() if share > 0} or {self.model: 1.0}
-
-
-class AuditParams(Model):
-    """Is the synthetic blur like the real? Compared on the val split of real captures, never on datasets/test."""
-
-    real: list[Name] = Field(min_length=1, description="sources of real captures")
-    pairs: list[Name] = Field(default_factory=list, description="paired sources whose own blur is compared as well")
-    crop: int = Field(128, ge=32, description="px; measures are taken on crops of this size")
-    crops_per_image: Positive = Field(4, description="crops measured of each picture")
-    images: Positive = Field(200, description="pictures measured of each set, chosen by the hash of their key")
-    long_side: int = Field(
-        0, ge=0, description="real captures are reduced to this long side before, px (as bgan.NAME.match does); 0: not"
-    )
-    seed: int = Field(0, description="of crops and of the bootstrap")

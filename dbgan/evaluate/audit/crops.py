@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.evaluate.audit import boxes, measures
+from dbgan.evaluate.audit import agreement, boxes, measures
 from dbgan.evaluate.audit.boxes import Box
 
 KEPT_CROPS = 2
@@ -24,12 +25,18 @@ class Shot:
             where it has none.
         content: (n, 2), see `boxes.content`.
         pixels: the first crops themselves, HWC uint8 RGB.
+        shift: (2,) px right and down by which it lies off its sharp picture, median of the crops; None without one.
+        drift: content drift against the sharp picture, 8-bit levels; None without one.
+        colour: (3,) mean of blurry minus sharp, RGB, 8-bit levels; None without one.
     """
 
     group: str
     values: dict[str, NDArray[np.float64]]
     content: NDArray[np.float64]
     pixels: tuple[NDArray[np.uint8], ...]
+    shift: NDArray[np.float64] | None = None
+    drift: float | None = None
+    colour: NDArray[np.float64] | None = None
 
 
 @dataclass
@@ -80,8 +87,18 @@ class CropSet:
         arrays = self.values(measure)
         return np.concatenate(arrays) if arrays else np.zeros(0)
 
-    def add(self, picture: NDArray[np.uint8], where: list[Box], side: int, group: str) -> None:
-        """Measure the crops of `side` px of one HWC uint8 RGB picture at `where`; see `Shot` for `group`."""
+    def add(
+        self,
+        picture: NDArray[np.uint8],
+        where: list[Box],
+        side: int,
+        group: str,
+        sharp: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Measure the crops of `side` px of one HWC uint8 RGB picture at `where`, and against its sharp picture.
+
+        See `Shot` for `group`.
+        """
         if not where:
             self.small += 1
             return
@@ -97,4 +114,17 @@ class CropSet:
         values |= {name: np.array([value]) for name, value in measures.of_picture(picture).items()}
         content = boxes.content(boxes.luma(picture), [where[i] for i in told], side)
         pixels = tuple(np.ascontiguousarray(cut[i]) for i in told[:KEPT_CROPS])
-        self.shots.append(Shot(group, values, content, pixels))
+        pair = {} if sharp is None else _against(picture, sharp, [where[i] for i in told], side)
+        self.shots.append(Shot(group, values, content, pixels, **pair))
+
+
+def _against(picture: NDArray[np.uint8], sharp: NDArray[np.uint8], where: list[Box], side: int) -> dict[str, Any]:
+    blurry, still = boxes.luma(picture), boxes.luma(sharp)
+    shifts = [agreement.shift(blurry, still, box, side) for box in where]
+    cut = [(slice(top, top + side), slice(left, left + side)) for top, left in where]
+    drifts, colours = zip(*(agreement.drift(picture[box], sharp[box]) for box in cut), strict=True)
+    return {
+        "shift": np.median(shifts, axis=0),
+        "drift": float(np.mean(drifts)),
+        "colour": np.mean(colours, axis=0),
+    }

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from dbgan.corpus import Corpus
 from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.audit.distance import Interval
+from dbgan.evaluate.audit.diversity import Diversity
+from dbgan.evaluate.audit.panel import Panel
 from dbgan.evaluate.audit.sets import Source
 
 
@@ -26,7 +28,9 @@ class Measured:
         distances: set (and `floor`) -> measure -> distance to the real captures.
         differences: set -> median edge extent minus that of the real captures, px.
         psnr: synthetic, kernel and pairs -> PSNR(blurry, sharp) of every pair, dB.
-        z_sensitivity: mean change under another z, in [0, 1]; None with one variant per frame.
+        diversity: what z changes; None with one variant per frame.
+        repeated_z: pairs whose z another pair has as well, and pairs with a z.
+        panel: what networks say.
         notes: what a reader must know about the sets, in sentences.
     """
 
@@ -37,5 +41,7 @@ class Measured:
     distances: Mapping[str, Mapping[str, Interval]]
     differences: Mapping[str, Interval]
     psnr: Mapping[str, NDArray[np.float64]]
-    z_sensitivity: float | None
+    diversity: Diversity | None
+    repeated_z: tuple[int, int]
+    panel: Panel
     notes: tuple[str, ...]

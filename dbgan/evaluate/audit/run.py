@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from dbgan.errors import DbganError
-from dbgan.evaluate.audit import compare, draw, sets, verdict
+from dbgan.evaluate.audit import compare, diversity, draw, features, gates, numbers, page, panel, sets, verdict
 from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.audit.measured import Measured
 from dbgan.evaluate.audit.measures import LEAD
-from dbgan.evaluate.audit.numbers import numbers
 from dbgan.files import write_json
 from dbgan.params import AuditParams
 
@@ -31,7 +30,9 @@ def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str
         name: the synthetic corpus, below `datasets/synthetic`.
         params: sources of real captures and of pairs, crops, seed.
         datasets: the project's datasets folder. datasets/test is never read.
-        out: folder for audit.json and the files of `draw.write`.
+        out: folder for audit.json, index.html and the files of `draw.write`. All of it is written before a limit of
+            `params.gates` fails the stage: DVC then neither caches the folder nor runs what is below, and leaves it to
+            be read.
 
     Returns:
         What audit.json holds.
@@ -39,13 +40,18 @@ def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str
     Raises:
         CorpusError: a corpus is absent, empty or of another kind.
         DbganError: a set has no crop that can be measured.
+        AuditGateError: the corpus does not keep a limit.
     """
     measured = measure(name, params, datasets)
     value = as_json(measured)
+    failed = gates.failures(value, params.gates)
     write_json(out / "audit.json", value)
     draw.write(measured, params, out)
+    page.write(name, value, failed, draw.labels(measured), out)
     for sentence in value["verdict"] + value["warnings"]:
         print(f"audit {name}: {sentence}", flush=True)
+    # last, so that whoever is told that a corpus is bad finds the whole report beside the message
+    gates.check(name, failed, out)
     return value
 
 
@@ -64,6 +70,10 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
     psnr["kernel"] = np.array(crops["kernel"].psnr)
     for own in crops.values():
         _check(name, own, params)
+    net, note = features.network(params.features)
+    found = panel.panel(crops, net, params)
+    with panel.threads(params.threads):
+        changed = diversity.diversity(synthetic, net, params)
     methods = sorted(set(synthetic.table(columns=["method"])["method"]))
     return Measured(
         synthetic=synthetic,
@@ -73,8 +83,10 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
         distances=compare.distances(crops, params.seed),
         differences=compare.differences(crops, params.seed),
         psnr=psnr,
-        z_sensitivity=sets.z_sensitivity(synthetic),
-        notes=(*notes, *_notes(crops, params)),
+        diversity=changed,
+        repeated_z=diversity.repeated_z(synthetic),
+        panel=found,
+        notes=(*notes, *_notes(crops, params), *([note] if note else []), *found.notes),
     )
 
 
@@ -86,11 +98,16 @@ def as_json(measured: Measured) -> dict[str, Any]:
         differences=measured.differences,
         distances=measured.distances,
         psnr={name: float(values.mean()) for name, values in measured.psnr.items()},
-        z_sensitivity=measured.z_sensitivity,
+        classifier={name: own.auc for name, own in measured.panel.classifier.items() if own.auc is not None},
+        kid=measured.panel.kid,
+        diversity=measured.diversity,
+        repeated_z=measured.repeated_z,
+        alignment=numbers.alignment(measured.sets),
+        drift=numbers.drift(measured.sets),
         real_pictures=measured.sets["real"].pictures,
     )
     sentences = {"verdict": verdict.sentences(facts), "warnings": [*measured.notes, *verdict.warnings(facts)]}
-    return numbers(measured) | sentences
+    return numbers.numbers(measured) | sentences
 
 
 def _check(name: str, own: CropSet, params: AuditParams) -> None:

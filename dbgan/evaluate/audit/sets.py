@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,6 @@ from dbgan.sheet import fit
 
 Content = NDArray[np.float64]
 """(crops, 2), see `boxes.content`."""
-
-Z_FRAMES = 24
-"""Sharp frames on which the effect of z is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,10 @@ def measure_synthetic(corpus: Corpus, params: AuditParams, targets: Content) -> 
         blurred, _ = kernel(sharp, seed=params.seed, key=frame, variant=0)
         group = group_of(*frame.split(":", 1))
         for name, picture in (("synthetic", images["blur"]), ("sharp", sharp), ("kernel", blurred)):
-            found[name].add(picture, where, params.crop, group)
-            if name != "sharp":
-                found[name].psnr.append(pair_psnr(picture, sharp))
+            paired = None if name == "sharp" else sharp
+            found[name].add(picture, where, params.crop, group, paired)
+            if paired is not None:
+                found[name].psnr.append(pair_psnr(picture, paired))
     return found
 
 
@@ -86,7 +83,8 @@ def measure_pairs(sources: list[Source], params: AuditParams, targets: Content) 
             rng = seeds.generator(params.seed, "audit", key)
             y = boxes.luma(images["sharp"])
             where = boxes.matched_boxes(y, params.crop, params.crops_per_image, rng, targets)
-            pairs.add(images["blur"], where, params.crop, group_of(source.corpus.name, key))
+            group = group_of(source.corpus.name, key)
+            pairs.add(images["blur"], where, params.crop, group, images["sharp"])
             pairs.psnr.append(pair_psnr(images["blur"], images["sharp"]))
     return pairs
 
@@ -108,19 +106,6 @@ def variants_of(corpus: Corpus) -> dict[str, list[str]]:
     for key, source, frame in zip(table["key"], table["source_corpus"], table["source_key"], strict=True):
         groups.setdefault(f"{source}:{frame}", []).append(key)
     return groups
-
-
-def z_sensitivity(corpus: Corpus) -> float | None:
-    """Mean |variant_i - variant_j| in [0, 1] over pixels, over neighbouring variants of one sharp frame.
-
-    This is mean |G(x, z1) - G(x, z2)| as a pair on disk shows it. None where no frame has two variants.
-    """
-    groups = {frame: keys for frame, keys in variants_of(corpus).items() if len(keys) > 1}
-    differences = []
-    for frame in by_hash(list(groups), Z_FRAMES):
-        pictures = [corpus[key].images["blur"].astype(np.int16) for key in groups[frame][:3]]
-        differences += [float(np.abs(a - b).mean()) / 255 for a, b in itertools.pairwise(pictures)]
-    return float(np.mean(differences)) if differences else None
 
 
 def open_synthetic(datasets: Path, name: str) -> Corpus:

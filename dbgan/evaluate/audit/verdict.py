@@ -7,11 +7,32 @@ from dataclasses import dataclass
 
 from dbgan.evaluate.audit.compare import CEILING, FLOOR, Distances, told_apart
 from dbgan.evaluate.audit.distance import Interval
+from dbgan.evaluate.audit.diversity import Diversity
 from dbgan.evaluate.audit.measures import LEAD, MEASURES
 from dbgan.image.quality import IDENTITY_DB
 
 FEW_PICTURES = 30
 """Below this many real captures the intervals say more than the numbers."""
+
+SURELY_TOLD = 0.9
+"""AUC from which on a classifier tells nearly every picture."""
+
+BESIDE = {
+    "floor": "real captures from others",
+    "pairs": "the paired sources' own blur",
+    "kernel": "random kernels",
+    "sharp": "sharp frames",
+}
+"""What a number is put beside, in the order in which it is said."""
+
+SHIFTED_PX = 1.0
+"""Half of GOPRO's and REDS' pairs lie closer together than this."""
+
+DRIFTED_LEVELS = 6.0
+"""Averaging light moves stored values by 2 to 3 levels where highlights spread."""
+
+LITTLE_SHARE = 0.02
+"""Share of z in the variance under which variants of a frame are much alike."""
 
 INVISIBLE = 0.5 / 255
 """A mean change under half an 8-bit level cannot be seen."""
@@ -27,7 +48,11 @@ class Facts:
         differences: set -> median minus that of the real captures, px.
         distances: set (and `floor`) -> measure -> distance to the real captures.
         psnr: synthetic and pairs -> mean PSNR(blurry, sharp), dB.
-        z_sensitivity: mean change in [0, 1] under another z; None with one variant per frame.
+        classifier: set (and `floor`) -> area under the ROC curve of a classifier that tells it from real captures.
+        kid: set (and `floor`) -> kernel distance of features to the real captures.
+        diversity: what z changes; None with one variant per frame.
+        repeated_z: pairs whose z another pair has as well, and pairs with a z.
+        alignment, drift: set of pairs -> see `numbers.alignment` and `numbers.drift`.
         real_pictures: real captures that were measured.
     """
 
@@ -36,19 +61,22 @@ class Facts:
     differences: Mapping[str, Interval]
     distances: Distances
     psnr: Mapping[str, float]
-    z_sensitivity: float | None
+    classifier: Mapping[str, Interval]
+    kid: Mapping[str, Interval]
+    diversity: Diversity | None
+    repeated_z: tuple[int, int]
+    alignment: Mapping[str, Mapping[str, float]]
+    drift: Mapping[str, Mapping[str, float]]
     real_pictures: int
 
 
 def sentences(facts: Facts) -> list[str]:
     """The verdict, the most important sentence first."""
-    said = [_strength(facts), *_way(facts), _distance(facts), *_measures(facts)]
+    said = [_strength(facts), *_way(facts), _distance(facts), *_measures(facts), *_classifier(facts), *_kid(facts)]
     if "pairs" in facts.medians:
         said.append(_pairs(facts))
     said.append(_psnr(facts))
-    if facts.z_sensitivity is not None:
-        levels = 255 * facts.z_sensitivity
-        said.append(f"Another z for the same frame changes a pixel by {levels:.2g} of 255 levels on average.")
+    said += [*_diversity(facts), *_agreement(facts)]
     return said
 
 
@@ -106,6 +134,32 @@ def _measures(facts: Facts) -> list[str]:
     ]
 
 
+def _classifier(facts: Facts) -> list[str]:
+    found = facts.classifier.get("synthetic")
+    if found is None:
+        return []
+    said = (
+        "tells them from real captures no better than chance"
+        if found.low <= 0.5
+        else "tells some of them from real captures"
+        if found.value < SURELY_TOLD
+        else "tells nearly all of them from real captures"
+    )
+    beside = [f"{words} {facts.classifier[n].value:.2f}" for n, words in BESIDE.items() if n in facts.classifier]
+    return [
+        f"A small classifier that saw other sequences {said}: AUC {found.value:.2f} ({found.low:.2f} to "
+        f"{found.high:.2f}), where 0.5 is perfect; {', '.join(beside)}."
+    ]
+
+
+def _kid(facts: Facts) -> list[str]:
+    found = facts.kid.get("synthetic")
+    if found is None:
+        return []
+    beside = [f"{words} {facts.kid[n].value:.2g}" for n, words in BESIDE.items() if n in facts.kid]
+    return [f"By features (KID) they are {found.value:.2g} from real captures ({', '.join(beside)})."]
+
+
 def _pairs(facts: Facts) -> str:
     synthetic, pairs = facts.distances["synthetic"][LEAD], facts.distances["pairs"][LEAD]
     overlap = synthetic.low <= pairs.high and pairs.low <= synthetic.high
@@ -118,6 +172,29 @@ def _pairs(facts: Facts) -> str:
 def _psnr(facts: Facts) -> str:
     said = f"Blurry against sharp, {facts.blur} pairs have a mean PSNR of {facts.psnr['synthetic']:.1f} dB"
     return said + (f", the paired sources {facts.psnr['pairs']:.1f} dB." if "pairs" in facts.psnr else ".")
+
+
+def _diversity(facts: Facts) -> list[str]:
+    found = facts.diversity
+    if found is None:
+        return []
+    said = f"Another z for the same frame changes a pixel by {255 * found.z_sensitivity:.2g} of 255 levels on average"
+    if found.extent_spread_px is not None:
+        said += f" and the edge extent by {found.extent_spread_px:.2g} px (standard deviation)"
+    if found.z_share is not None:
+        said += f": {100 * found.z_share:.0f} % of the variance of the edge extent is z's, the rest is the frame's"
+    return [said + "."]
+
+
+def _agreement(facts: Facts) -> list[str]:
+    if "synthetic" not in facts.alignment:
+        return []
+    shift, drift = facts.alignment["synthetic"]["p50_px"], facts.drift["synthetic"]["levels"]
+    said = f"Blurry and sharp halves are {shift:.2f} px and {drift:.1f} of 255 levels of low-pass content apart"
+    if "pairs" in facts.alignment:
+        said += f" (the paired sources {facts.alignment['pairs']['p50_px']:.2f} px, "
+        said += f"{facts.drift['pairs']['levels']:.1f} levels)"
+    return [said + "."]
 
 
 def warnings(facts: Facts) -> list[str]:
@@ -133,12 +210,40 @@ def warnings(facts: Facts) -> list[str]:
             "The real captures are not clearly blurrier than the sharp frames by the edge extent, so the strength of "
             "the blur cannot be judged against them. Look at real.png: are they blurred, and of a comparable size?"
         )
-    if facts.z_sensitivity is not None and facts.z_sensitivity < INVISIBLE:
-        found.append("The noise z has no visible effect: every variant of a frame is the same picture.")
+    found += _z_warnings(facts)
+    shift, drift = (of.get("synthetic", {}) for of in (facts.alignment, facts.drift))
+    if shift.get("p50_px", 0.0) > SHIFTED_PX:
+        found.append(
+            f"Half of the pairs are shifted by more than {shift['p50_px']:.2f} px (on average "
+            f"{shift['right_px']:+.2f} px right, {shift['down_px']:+.2f} px down): they teach a network ghosts."
+        )
+    if drift.get("levels", 0.0) > DRIFTED_LEVELS:
+        channels = ", ".join(f"{name} {drift[name]:+.1f}" for name in ("red", "green", "blue"))
+        found.append(
+            f"Blurry halves differ from sharp ones by {drift['levels']:.1f} of 255 levels where blur changes little "
+            f"({channels} on average): this is another picture, and not only a blurred one."
+        )
     if facts.real_pictures < FEW_PICTURES:
         found.append(
             f"Only {facts.real_pictures} real captures were compared: the intervals are wide, and another few "
             "photographs may change the verdict."
+        )
+    return found
+
+
+def _z_warnings(facts: Facts) -> list[str]:
+    found = []
+    repeated, told = facts.repeated_z
+    if repeated:
+        found.append(
+            f"{repeated} of {told} pairs were made with a z that another pair has as well: draw z anew for each."
+        )
+    if facts.diversity is not None and facts.diversity.z_sensitivity < INVISIBLE:
+        found.append("The noise z has no visible effect: every variant of a frame is the same picture.")
+    elif facts.diversity is not None and facts.diversity.z_share is not None and facts.diversity.z_share < LITTLE_SHARE:
+        found.append(
+            f"z hardly decides how strong the blur is: {100 * facts.diversity.z_share:.1f} % of the variance of the "
+            "edge extent. The frame decides, and variants of it repeat each other."
         )
     return found
 

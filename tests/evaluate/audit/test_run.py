@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,27 @@ import pytest
 
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError, DbganError
+from dbgan.evaluate.audit.gates import AuditGateError
 from dbgan.evaluate.audit.numbers import rounding
 from dbgan.evaluate.audit.run import as_json, audit, measure
 from dbgan.evaluate.audit.tables import quantiles
 from dbgan.image.codec import decode
-from dbgan.params import AuditParams
+from dbgan.params import AuditParams, ClassifierParams, FeatureParams, GateParams
 from tests.tiny_corpora import Tiny, lineage, moved, scene, write
 
-PARAMS = AuditParams(real=["phones"], pairs=["gopro"], crop=64, crops_per_image=2)
+FEATURES = FeatureParams(weights="random", width=4)
+PARAMS = AuditParams(
+    real=["phones"],
+    pairs=["gopro"],
+    crop=64,
+    crops_per_image=2,
+    features=FEATURES,
+    classifier=ClassifierParams(steps=5),
+)
 FRAMES = 8
 FILES = {
     *("audit.json", "distances.csv", "distances.png", "strength.csv", "strength.png", "spectrum.csv", "spectrum.png"),
-    *("psnr.png", "variants.png", "real.png"),
+    *("psnr.png", "variants.png", "real.png", "index.html"),
 }
 
 
@@ -136,6 +146,36 @@ def test_reduced_captures_are_less_blurred_in_pixels(tmp_path: Path) -> None:
     whole = run(root)["strength"]["real"]["edge_extent_px"]["p50"]
     params = PARAMS.model_copy(update={"long_side": 64, "crop": 40})
     assert run(root, params)["strength"]["real"]["edge_extent_px"]["p50"] < 0.75 * whole
+
+
+def test_a_limit_fails_the_stage_in_words_after_everything_is_written(tmp_path: Path) -> None:
+    root = project(tmp_path, 1)
+    params = PARAMS.model_copy(update={"gates": GateParams(max_psnr=35.0, max_auc=0.8, max_distance_px=50.0)})
+    with pytest.raises(AuditGateError) as raised:
+        audit("demo", params, root, root / "out")
+    said = str(raised.value)
+    assert "does not keep 2 of the limits in audit.demo.gates" in said
+    assert "mean PSNR of blurry against sharp (identity): 100 dB, over max_psnr 35 dB." in said
+    assert "max_auc is 0.8, but the number could not be told." in said
+    assert {path.name for path in (root / "out").iterdir()} == FILES
+    page = (root / "out" / "index.html").read_text()
+    assert "Limits that this corpus does not keep" in page
+    assert "over max_psnr 35 dB" in page
+
+
+def test_the_page_says_the_verdict_first_and_needs_no_network(tmp_path: Path) -> None:
+    root = project(tmp_path, 3)
+    value = audit("demo", PARAMS, root, root / "out")
+    page = (root / "out" / "index.html").read_text()
+    assert f"<h1>{escape(value['verdict'][0])}</h1>" in page
+    assert page.count('<img src="data:image/png;base64,') == page.count("<img") == 6
+    assert "http" not in page
+    assert "prefers-color-scheme: dark" in page
+    assert page.index("<h1>") < page.index("<table>") < page.index("<img")
+    assert "Limits that this corpus" not in page
+    for set_name in ("synthetic", "kernel", "pairs", "sharp", "floor"):
+        own = value["distance"][set_name]["edge_extent_px"]
+        assert f"{own['value']:.2g} ({own['low']:.2g} to {own['high']:.2g})" in page
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:
