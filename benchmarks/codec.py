@@ -44,6 +44,8 @@ def run() -> None:
         ),
         "Pillow png, default": lambda: pillow(pixels, "PNG"),
         "Pillow png, level 1": lambda: pillow(pixels, "PNG", compress_level=1),
+        "dbgan webp": lambda: encode(pixels, "webp"),
+        "Pillow webp, lossless, method 0": lambda: pillow(pixels, "WEBP", lossless=True, method=0, quality=0),
         "OpenCV webp, lossless": lambda: opencv(pixels, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
         "dbgan jpg": lambda: encode(pixels, "jpg"),
     }

@@ -59,7 +59,7 @@ _CONTEXT: dict[str, Any] = {
 }
 _TYPES = {"text": "sc:Text", "int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float", "flag": "sc:Boolean"}
 _TYPES |= {"floats": "sc:Float"}
-_FORMATS = {"png": "image/png", "jpg": "image/jpeg"}
+_FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _PARQUET = "application/x-parquet"
 
 

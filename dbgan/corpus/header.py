@@ -17,7 +17,7 @@ class Header:
 
     Attributes:
         kind: `paired`, `blurry` or `sharp`; decides the image fields.
-        ext: file type of every image, `png` or `jpg`.
+        ext: file type of every image, of `layout.EXTENSIONS`.
         name: name of the source or synthetic corpus.
         params: the builder's parameters, JSON-able, as the owner wrote them.
         codecs: versions of the image libraries (`recipe.codec_versions()`).

@@ -25,7 +25,9 @@ FIELDS: dict[str, tuple[str, ...]] = {"paired": ("blur", "sharp"), "blurry": ("b
 ARRAYS = {"motion": "npz"}
 """Optional fields of synthesized pairs that are no pictures, and their file type; they come after the pictures."""
 
-EXTENSIONS = ("png", "jpg")
+EXTENSIONS = ("png", "jpg", "webp")
+LOSSLESS = ("png", "webp")
+"""Of these, those whose pixels are what went into the encoder, whatever reads them. WebP is always lossless here."""
 MAX_KEY = 90
 KEY_PART = re.compile(r"(?!__[A-Za-z0-9_-]*__$)[A-Za-z0-9_-]+")
 """`__NAME__` is no key part: webdataset takes members of such a folder for its own metadata and skips them silently."""

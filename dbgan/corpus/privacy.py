@@ -33,12 +33,12 @@ def metadata_in(data: bytes, ext: str) -> list[str]:
 
     Args:
         data: bytes of the file.
-        ext: `png` or `jpg`; bytes of another format are found as such.
+        ext: `png`, `jpg` or `webp`; bytes of another format are found as such.
 
     >>> metadata_in(b"GIF89a", "png")
     ['no PNG at all']
     """
-    return _in_png(data) if ext == "png" else _in_jpeg(data)
+    return {"png": _in_png, "webp": _in_webp}.get(ext, _in_jpeg)(data)
 
 
 def _in_png(data: bytes) -> list[str]:
@@ -117,6 +117,24 @@ def _in_jpeg(data: bytes) -> list[str]:
                 break
             position = end.start()
     return [*found, "no end (EOI)"]
+
+
+def _in_webp(data: bytes) -> list[str]:
+    """A WebP that carries nothing has one chunk, of lossless pixels: profiles, EXIF and XMP need the extended form."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return ["no WebP at all"]
+    found: list[str] = []
+    position, end = 12, 8 + int.from_bytes(data[4:8], "little")
+    while position + 8 <= min(end, len(data)):
+        kind, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        if kind != b"VP8L" or position != 12:
+            found.append(f"chunk {kind.decode('ascii', 'backslashreplace')} of {length} bytes")
+        position += 8 + length + length % 2
+    if position != end or end > len(data):
+        found.append("no end where its header says")
+    if end < len(data):
+        found.append(f"{len(data) - end} bytes after the end")
+    return found
 
 
 def _harmless(code: int, body: bytes) -> bool:

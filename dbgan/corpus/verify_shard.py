@@ -13,7 +13,7 @@ from typing import Any
 from dbgan.corpus import motion, tables
 from dbgan.corpus.columns import coerce, json_columns
 from dbgan.corpus.header import Header
-from dbgan.corpus.layout import pixel_digest
+from dbgan.corpus.layout import LOSSLESS, pixel_digest
 from dbgan.corpus.privacy import metadata_in
 from dbgan.errors import ImageError
 from dbgan.recipe import canonical, codec_versions
@@ -42,7 +42,7 @@ class ShardCheck:
         self.expected = {
             f"{row['key']}.{suffix}": (row, field) for row in rows for field, suffix in header.suffixes.items()
         }
-        self.pixels = not quick and (header.ext == "png" or dict(header.codecs) == codec_versions())
+        self.pixels = not quick and (header.ext in LOSSLESS or dict(header.codecs) == codec_versions())
 
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong, in the order of the tar; to be called once."""

@@ -122,19 +122,37 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, thor
 
 
 def encode(pixels: Pixels, ext: str, *, quality: int = JPEG_QUALITY) -> bytes:
-    """Encode HWC uint8 RGB as `png` (OpenCV's default level) or `jpg` (4:4:4). The same pixels give the same bytes."""
+    """Encode HWC uint8 RGB; the same pixels give the same bytes. `python -m benchmarks codec` compares the settings.
+
+    Args:
+        pixels: HWC uint8 RGB.
+        ext: `png` (OpenCV's default, its fastest), `jpg` (4:4:4), or `webp` (lossless, effort 0 of method 4: as small
+            as OpenCV's in half the time; sides of at most 16383 px).
+        quality: of `jpg`.
+    """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(f"encode: expected HWC uint8 RGB, found {pixels.dtype} of shape {pixels.shape}")
     options: list[int] = []
     if ext == "jpg":
         subsampling = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, *subsampling]
+    elif ext == "webp":
+        return _webp(pixels)
     elif ext != "png":
-        raise ValueError(f"encode: extension {ext!r} is not png or jpg")
+        raise ValueError(f"encode: extension {ext!r} is not png, jpg or webp")
     done, encoded = cv2.imencode(f".{ext}", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise ValueError(f"encode: OpenCV could not encode {pixels.shape} as {ext}")
     return bytes(encoded)
+
+
+def _webp(pixels: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=0, method=4)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"encode: {pixels.shape[1]}x{pixels.shape[0]} px do not fit into one webp ({error})") from None
+    return buffer.getvalue()
 
 
 def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, icc: Icc = "keep") -> Stored:

@@ -76,7 +76,7 @@ def application(reviewed: Reviewed, token: str) -> Guard:
 
     cached = {"Cache-Control": "private, max-age=31536000, immutable"}
     corpus, field = reviewed.corpus, reviewed.field
-    suffix = "jpeg" if corpus.header.ext == "jpg" else "png"
+    suffix = "jpeg" if corpus.header.ext == "jpg" else corpus.header.ext
 
     @app.get("/thumbnail/{row}")
     def small(row: int) -> Response:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dbgan.blur.model import Blur, Record, run
 from dbgan.corpus import Corpus
 from dbgan.corpus.columns import allowed_columns
-from dbgan.corpus.layout import EncodedSample, Plan, Reject, pixel_digest
+from dbgan.corpus.layout import LOSSLESS, EncodedSample, Plan, Reject, pixel_digest
 from dbgan.corpus.motion import encode as encode_motion
 from dbgan.engine.overlap import overlapped
 from dbgan.errors import DbganError
@@ -135,7 +135,7 @@ class Pairs:
         sharp, (blurry, record) = frames[0], made
         data = encode(blurry, self._builder.ext, quality=self._builder.quality)
         # What a reader will see: a JPEG's pixels are not those that went into the encoder.
-        seen = blurry if self._builder.ext == "png" else decode(data)
+        seen = blurry if self._builder.ext in LOSSLESS else decode(data)
         columns = {
             "pair_psnr": quality.pair_psnr(seen, sharp.seen),
             "blur_pixels_sha256": pixel_digest(seen),

@@ -28,7 +28,7 @@ def settings_of(params: SynthesizeParams, blurs: Mapping[str, Blur]) -> Settings
         )
         for name, blur in blurs.items()
     }
-    usual = params.image == "png" or params.jpeg_quality == JPEG_QUALITY
+    usual = params.image != "jpg" or params.jpeg_quality == JPEG_QUALITY
     ext = params.image if usual else f"{params.image} of quality {params.jpeg_quality}"
     return Settings(params.variants, params.seed, ext, params.shard_samples, models, REVISION, params.quality)
 

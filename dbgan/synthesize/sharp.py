@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dbgan.corpus import Corpus
 from dbgan.corpus.columns import nullable_columns
-from dbgan.corpus.layout import pixel_digest
+from dbgan.corpus.layout import LOSSLESS, pixel_digest
 from dbgan.corpus.rows import RowsByKey
 from dbgan.errors import CorpusError
 from dbgan.image import quality
@@ -154,7 +154,7 @@ class SharpPictures:
         if corpus.header.ext == self._ext:
             return Sharp(pixels, meta, stored, True, pixels, known, self._measured)
         data = encode(pixels, self._ext, quality=self._quality)
-        seen = pixels if self._ext == "png" else decode(data)
+        seen = pixels if self._ext in LOSSLESS else decode(data)
         return Sharp(pixels, meta, data, False, seen, {}, self._measured)
 
 
@@ -162,7 +162,7 @@ def _told(corpus: Corpus, measured: bool) -> list[str]:
     """Columns of a source's manifest that hold for a copy of its sharp picture as well."""
     columns = ["sharp_sha256"]
     # Another libjpeg may see other pixels in the same file.
-    if corpus.header.ext == "png" or dict(corpus.header.codecs) == codec_versions():
+    if corpus.header.ext in LOSSLESS or dict(corpus.header.codecs) == codec_versions():
         columns.append("sharp_pixels_sha256")
         columns += sharp_measures(corpus) if measured else []
     return columns
