@@ -7,7 +7,6 @@ Exit codes: 0 fine, 1 something was found wrong, 2 bad usage, 130 interrupted.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,11 +17,12 @@ from typer.core import TyperGroup
 
 from dbgan.cli_calibrate import calibrate
 from dbgan.cli_corpus import CorpusFolder, corpus_app
+from dbgan.cli_deblur import deblur
 from dbgan.cli_params import params_app
 from dbgan.cli_project import new, revisions
 from dbgan.cli_review import review
 from dbgan.cli_weights import weights_app
-from dbgan.errors import DbganError, ImageError, ParamsError
+from dbgan.errors import DbganError, ParamsError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -62,6 +62,7 @@ app = typer.Typer(
     help="Raw captures in, versioned deblurring corpora and trained deblurring networks out.",
 )
 app.command()(calibrate)
+app.command()(deblur)
 app.command()(review)
 app.command()(new)
 app.command()(revisions)
@@ -235,80 +236,3 @@ def _blur_like(corpus: Path, key: str, source: Path | None, weights: Path | None
     if not made.equal:
         raise DbganError(str(made))
     print(made)
-
-
-@app.command()
-def deblur(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", exists=True, help="pictures, or folders of them")],
-    out: Annotated[Path, typer.Option("--out", help="folder for the restored pictures (PNG)")],
-    weights: Annotated[Path, typer.Option("--weights", exists=True, dir_okay=False, help="of a trained DBGAN")],
-    tile: Annotated[
-        int,
-        typer.Option(
-            min=64, help="tile side, px: less memory when smaller; nafnet warns where the result depends on it"
-        ),
-    ] = 512,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's choice when not given")] = None,
-) -> None:
-    """Restore pictures with a trained network. Names and folders are kept; what fails is listed at the end."""
-    from dbgan.files import refuse_file, write_bytes
-    from dbgan.image.codec import decode, encode
-    from dbgan.networks import load_weights
-    from dbgan.networks.weights import require_generator
-    from dbgan.progress import progress
-    from dbgan.restore import best_device, restore
-
-    refuse_file(out)
-    targets = restored_paths(inputs, out)
-    network = require_generator(load_weights(weights), "dbgan", weights)
-    device = best_device()
-    failed: list[str] = []
-    with progress("deblur", len(targets)) as bar:
-        for picture, target in targets.items():
-            try:
-                blurry = decode(picture.read_bytes(), thorough=True)
-                restored = restore(blurry, network, tile=tile, threads=threads, device=device)
-                write_bytes(target, encode(restored, "png"))
-            except ImageError as error:
-                failed.append(f"{picture}: {error}")
-            bar.advance(note=picture.name)
-    if failed:
-        raise DbganError(f"{len(failed)} of {len(targets)} pictures were not restored:\n" + "\n".join(failed))
-
-
-def restored_paths(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Input picture -> file to write: `out`, then the path below the given folder, as `.png`.
-
-    Twins such as IMG_1.HEIC and IMG_1.JPG keep their own suffix in the name: IMG_1-heic.png, IMG_1-jpg.png.
-
-    Raises:
-        DbganError: a folder without pictures, two inputs for one file, or an input that would be overwritten.
-    """
-    from dbgan.ingest.scan import PICTURES, is_picture, walk
-
-    relative: dict[Path, Path] = {}
-    for given in inputs:
-        if given.is_file():
-            relative[given] = Path(given.name)
-            continue
-        pictures = [given / path for path in walk(given).files if is_picture(path)]
-        # Results of an earlier run are no inputs.
-        pictures = [p for p in pictures if not p.resolve().is_relative_to(out.resolve())]
-        if not pictures:
-            raise DbganError(f"{given}: no pictures below it. Expected names in {', '.join(sorted(PICTURES))}.")
-        relative |= {p: p.relative_to(given) for p in pictures}
-
-    stems = Counter(path.with_suffix("") for path in relative.values())
-    owners = {picture.resolve(): picture for picture in relative}
-    targets: dict[Path, Path] = {}
-    for picture, path in relative.items():
-        twin = f"-{path.suffix[1:].lower()}" if stems[path.with_suffix("")] > 1 else ""
-        target = out / path.with_name(f"{path.stem}{twin}.png")
-        owner = owners.setdefault(target.resolve(), picture)
-        if owner is not picture or target.resolve() == picture.resolve():
-            raise DbganError(
-                f"{picture}: its result would be written to {target}, which belongs to {owner}.\n"
-                "Next: choose another --out, or restore inputs of the same name in separate runs."
-            )
-        targets[picture] = target
-    return targets

@@ -284,8 +284,22 @@ def test_deblur_keeps_names_folders_and_sizes(weights: Path, tmp_path: Path) -> 
     done = dbgan("deblur", tmp_path / "photos", "--out", tmp_path / "out", "--weights", weights)
     assert done.exit_code == 0, done.output
     written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
-    assert written == ["a/one.png", "two.png"]
+    assert written == ["a/one.png", "two.jpg"]
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a" / "one.png")), texture(1, 21, 33))
+
+
+def test_deblur_of_the_same_again_stops_until_told_what_to_do(weights: Path, tmp_path: Path) -> None:
+    picture = save(tmp_path / "a.png", texture(1))
+    arguments = ["deblur", picture, "--out", tmp_path / "out", "--weights", weights]
+    assert dbgan(*arguments).exit_code == 0
+    again = dbgan(*arguments)
+    assert again.exit_code == 1
+    assert "--existing skip" in again.stderr
+    skipped = dbgan(*arguments, "--existing", "skip", "--compare", "--precision", "fp32", "--tile", "64")
+    assert skipped.exit_code == 0, skipped.output
+    assert "1 were there already" in skipped.stdout
+    assert dbgan(*arguments, "--existing", "overwrite", "--format", "jpg").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "a.png"]
 
 
 def test_deblur_finishes_the_others_and_lists_what_failed(weights: Path, tmp_path: Path) -> None:
@@ -308,39 +322,6 @@ def test_deblur_refuses_a_generator_of_blur(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "bgan" in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_twins_keep_their_suffix_and_earlier_results_are_no_inputs(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    for name in ("i.heic", "i.JPG", "j.png", "._j.png", "restored/j.png"):
-        (photos / name).parent.mkdir(parents=True, exist_ok=True)
-        (photos / name).touch()
-    targets = cli.restored_paths([photos], photos / "restored")
-    assert {p.name: t.name for p, t in targets.items()} == {
-        "i.heic": "i-heic.png",
-        "i.JPG": "i-jpg.png",
-        "j.png": "j.png",
-    }
-
-
-def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
-    picture = tmp_path / "a.png"
-    picture.touch()
-    with pytest.raises(DbganError, match=r"a\.png: its result would be written to .*a\.png"):
-        cli.restored_paths([picture], tmp_path)
-
-
-def test_two_inputs_for_one_file_are_refused(tmp_path: Path) -> None:
-    for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.png").touch()
-    with pytest.raises(DbganError, match=r"belongs to .*x"):
-        cli.restored_paths([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DbganError, match="no pictures"):
-        cli.restored_paths([tmp_path], tmp_path / "out")
 
 
 def test_blur_by_kernel_makes_pairs_with_lineage(corpus: Path, tmp_path: Path) -> None:
@@ -380,21 +361,6 @@ def test_a_file_in_the_place_of_the_output_folder_is_named(gopro: Path, corpus: 
         assert done.exit_code == 1, arguments
         assert f"{taken}: expected a folder or nothing, found a file.\nNext: " in done.stderr
     assert taken.read_bytes() == b"mine"
-
-
-def test_deblur_uses_a_gpu_where_there_is_one(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from dbgan import restore
-
-    devices: list[object] = []
-    monkeypatch.setattr(restore, "restore", lambda image, _, **options: devices.append(options["device"]) or image)
-    picture = save(tmp_path / "a.png", texture(1))
-    for present in (True, False):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda present=present: present)
-        done = dbgan("deblur", picture, "--out", tmp_path / "out", "--weights", weights)
-        assert done.exit_code == 0, done.output
-    assert devices == ["cuda", "cpu"]
 
 
 def test_blur_names_weights_of_another_kind_once(corpus: Path, weights: Path, tmp_path: Path) -> None:

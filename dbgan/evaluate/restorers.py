@@ -106,7 +106,7 @@ class FolderRestorer:
         if path is None:
             raise DbganError(f"{self.folder}: the restored version of {source} {key} is gone.")
         try:
-            restored = decode(path.read_bytes())
+            restored = decode(path.read_bytes(), thorough=True)
         except ImageError as error:
             raise DbganError(f"{path}: cannot be read as a picture ({error}).\nNext: restore it again.") from None
         if restored.shape != blurry.shape:

@@ -68,6 +68,16 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture for editing: HWC uint8 RGB, upright; the ICC profile of its colours as `colour.storable` leaves it
+    (empty: none, or none that describes RGB); and `layout.WARNINGS`."""
+
+    pixels: Pixels
+    profile: bytes
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Picture:
     """A decoded file: upright pixels and, where its bytes may be kept, those bytes and their extension.
 
@@ -119,6 +129,12 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, thor
         ImageError: with one of `layout.REJECT_REASONS`; never another exception, whatever the bytes.
     """
     return _read(data, max_pixels, min_side, "keep", thorough).pixels
+
+
+def decode_whole(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """As a thorough `decode`, with the colour profile that an edited copy of the picture has to carry."""
+    picture = _read(data, max_pixels, 1, "keep", thorough=True)
+    return Decoded(picture.pixels, picture.profile, picture.warnings)
 
 
 def encode(pixels: Pixels, ext: str, *, quality: int = JPEG_QUALITY) -> bytes:
