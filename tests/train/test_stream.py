@@ -16,6 +16,8 @@ from dbgan.train.feed import crops_of
 from dbgan.train.stream import StreamedBatches
 from tests.train.conftest import FRAMES, sharp_picture
 
+pytest.importorskip("webdataset")
+
 TRAINING = TrainingParams(crop=32, batch=2, loader="stream", cache="none", shuffle_buffer=4)
 
 

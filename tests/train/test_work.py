@@ -21,7 +21,7 @@ from dbgan.train import bgan as bgan_module
 from dbgan.train import checkpoints, optimise, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
-from dbgan.train.dbgan import DbganTask, pretrain, train_adversarial
+from dbgan.train.dbgan import REVISION, DbganTask, pretrain, train_adversarial
 from dbgan.train.loop import DivergedError, Record, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
@@ -207,7 +207,7 @@ def test_other_code_with_other_bytes_fails_with_the_word_revision(
     monkeypatch.setattr(work, "code_digest", lambda *_: "other code")
     real = optimise.annealed
     monkeypatch.setattr(optimise, "annealed", lambda *a: 0.5 * real(*a))
-    with pytest.raises(work.StaleRevisionError, match=r"bump REVISION \(now 1\) in dbgan/train/dbgan\.py"):
+    with pytest.raises(work.StaleRevisionError, match=rf"bump REVISION \(now {REVISION}\) in dbgan/train/dbgan\.py"):
         pretrain(common, SCHEDULE, datasets, tmp_path / "again")
 
 
