@@ -1,6 +1,6 @@
 """params.yaml as validated models: every knob, its unit, its range. Nothing below `pipelines/` reads raw settings."""
 
-from dbgan.params.audit import AuditParams, ClassifierParams, FeatureParams, GateParams
+from dbgan.params.audit import AuditParams, ClassifierParams, FeatureParams, GateParams, UsefulnessParams
 from dbgan.params.base import Model
 from dbgan.params.blur import AverageParams, CameraParams, KernelParams
 from dbgan.params.evaluation import AlignParams, EvaluateParams, ExternalParams, ScoringParams
@@ -69,6 +69,7 @@ __all__ = [
     "SourceParams",
     "SynthesizeParams",
     "TrainingParams",
+    "UsefulnessParams",
     "WarmupParams",
     "load",
     "validated",

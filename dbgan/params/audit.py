@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dbgan.params.base import Fraction, Model, Name, Positive
+from dbgan.params.base import Fraction, Model, Name, Positive, Rate
 from dbgan.params.networks import PerceptualParams, Tap, TapWeight
 
 
@@ -24,6 +24,22 @@ class ClassifierParams(Model):
 
     steps: Positive = Field(60, description="of 16 crops of each set, for each part of the cross-validation")
     folds: int = Field(4, ge=2, le=20, description="parts of the cross-validation, whole sequences each")
+
+
+class UsefulnessParams(Model):
+    """What a small network learns from the corpus, tested on real pairs of test sources. It takes minutes."""
+
+    test: list[Name] = Field(min_length=1, description="paired sources with `use: test`; they gate nothing")
+    seeds: int = Field(3, ge=1, le=20, description="networks trained on each corpus")
+    steps: Positive = Field(400, description="of training, each")
+    lr: Rate = Field(4e-3, description="Adam's learning rate at the start; a fiftieth of it at the end")
+    batch: Positive = Field(8, description="pairs of each step")
+    crop: int = Field(64, ge=32, le=512, description="px, of training pairs")
+    patches: Positive = Field(512, description="training pairs of each corpus")
+    images: Positive = Field(64, description="sharp frames that they are cut from")
+    variants: Positive = Field(3, description="variants of a frame used at most")
+    width: int = Field(16, ge=4, le=128, description="channels of the network")
+    test_images: Positive = Field(24, description="test pairs at most, shared among the sources")
 
 
 Limit = float | None
@@ -68,4 +84,8 @@ class AuditParams(Model):
         description="threads of the networks, which are too small for more; last digits depend on it",
     )
     gates: GateParams = Field(GateParams(), description="limits that fail the stage")
+    usefulness: UsefulnessParams | None = Field(None, description="train on it, test on real pairs; null: off")
+    reads: str = Field(
+        "", description="path DVC watches: datasets/test with usefulness, else datasets/synthetic/NAME/corpus.json"
+    )
     seed: int = Field(0, description="of crops, classifiers and the bootstrap")

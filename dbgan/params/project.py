@@ -43,9 +43,7 @@ class Params(Model):
         for name, synth in self.synthesize.items():
             if synth.generator and synth.generator not in self.bgan:
                 raise ValueError(f"synthesize.{name}.generator names {synth.generator!r}, which is not under `bgan`")
-        for name in self.audit:
-            if name not in self.synthesize:
-                raise ValueError(f"audit.{name} has no synthetic corpus of that name under `synthesize`")
+        self._check_audits()
         test = {n for n, s in self.sources.items() if s.use == "test"}
         for where, names in self._named_test_sources().items():
             for name in names:
@@ -65,6 +63,18 @@ class Params(Model):
     def _named_test_sources(self) -> dict[str, list[str]]:
         named = {"evaluate.scoring.aligned": list(self.evaluate.scoring.aligned)}
         return named | {f"evaluate.external.{n}.sources": list(e.sources) for n, e in self.evaluate.external.items()}
+
+    def _check_audits(self) -> None:
+        test = {n for n, s in self.sources.items() if s.use == "test"}
+        for name, audit in self.audit.items():
+            if name not in self.synthesize:
+                raise ValueError(f"audit.{name} has no synthetic corpus of that name under `synthesize`")
+            wanted = "datasets/test" if audit.usefulness else f"datasets/synthetic/{name}/corpus.json"
+            if audit.reads != wanted:
+                raise ValueError(f"audit.{name}.reads must be {wanted!r}, so that DVC watches what is read")
+            unknown = sorted(set(audit.usefulness.test) - test) if audit.usefulness else []
+            if unknown:
+                raise ValueError(f"audit.{name}.usefulness.test names {unknown[0]!r}, no source with `use: test`")
 
     def _named_sources(self) -> dict[str, list[str]]:
         named = {"dbgan.common.pairs": list(self.dbgan.common.pairs)}

@@ -96,7 +96,7 @@ def _params() -> Params:
                 }
             },
             "synthesize": {"demo": {"sharp": ["train-pairs"], "generator": "demo"}},
-            "audit": {"demo": {"real": ["phones"]}},
+            "audit": {"demo": {"real": ["phones"], "reads": "datasets/synthetic/demo/corpus.json"}},
             "dbgan": {
                 "common": {"pairs": ["train-pairs"]},
                 "pretrain": schedule,

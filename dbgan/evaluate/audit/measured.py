@@ -14,6 +14,7 @@ from dbgan.evaluate.audit.distance import Interval
 from dbgan.evaluate.audit.diversity import Diversity
 from dbgan.evaluate.audit.panel import Panel
 from dbgan.evaluate.audit.sets import Source
+from dbgan.evaluate.audit.usefulness import Usefulness
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Measured:
         diversity: what z changes; None with one variant per frame.
         repeated_z: pairs whose z another pair has as well, and pairs with a z.
         panel: what networks say.
+        usefulness: what a small network learns from it; None where that is off.
         notes: what a reader must know about the sets, in sentences.
     """
 
@@ -44,4 +46,5 @@ class Measured:
     diversity: Diversity | None
     repeated_z: tuple[int, int]
     panel: Panel
+    usefulness: Usefulness | None
     notes: tuple[str, ...]

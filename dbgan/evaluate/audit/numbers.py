@@ -14,6 +14,7 @@ from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.audit.measured import Measured
 from dbgan.evaluate.audit.measures import LEAD, STRENGTH
 from dbgan.evaluate.audit.two_sample import Told
+from dbgan.evaluate.audit.usefulness import Usefulness
 
 
 def numbers(measured: Measured) -> dict[str, Any]:
@@ -35,6 +36,8 @@ def numbers(measured: Measured) -> dict[str, Any]:
         value["diversity"] = found
     if measured.repeated_z[1]:
         value.setdefault("diversity", {})["repeated_z"] = measured.repeated_z[0]
+    if measured.usefulness is not None:
+        value["usefulness"] = _usefulness(measured.usefulness)
     rounded: dict[str, Any] = rounding(value)
     return rounded | {"features": measured.panel.features}
 
@@ -84,6 +87,14 @@ def _statistics(own: CropSet) -> dict[str, Any]:
 
 def _told(own: Told) -> dict[str, Any]:
     return {} if own.auc is None else {"auc": asdict(own.auc), "folds": own.folds}
+
+
+def _usefulness(found: Usefulness) -> dict[str, Any]:
+    told: dict[str, Any] = {"images": found.images, "input_psnr": found.input_psnr}
+    for name, own in found.gains.items():
+        ends = {"gain_db": float(np.mean(own.gains)), "lowest_db": min(own.gains), "highest_db": max(own.gains)}
+        told[name] = ends | {"patches": own.patches, "seeds": len(own.gains)}
+    return told
 
 
 def _motion(own: CropSet) -> dict[str, Any]:

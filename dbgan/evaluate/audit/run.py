@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from dbgan.errors import DbganError
-from dbgan.evaluate.audit import compare, diversity, draw, features, gates, numbers, page, panel, sets, verdict
+from dbgan.evaluate.audit import (
+    compare,
+    diversity,
+    draw,
+    features,
+    gates,
+    numbers,
+    page,
+    panel,
+    sets,
+    usefulness,
+    verdict,
+)
 from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.audit.measured import Measured
 from dbgan.evaluate.audit.measures import LEAD
@@ -29,7 +41,7 @@ def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str
     Args:
         name: the synthetic corpus, below `datasets/synthetic`.
         params: sources of real captures and of pairs, crops, seed.
-        datasets: the project's datasets folder. datasets/test is never read.
+        datasets: the project's datasets folder. Of datasets/test only `usefulness` reads, and no limit depends on it.
         out: folder for audit.json, index.html and the files of `draw.write`. All of it is written before a limit of
             `params.gates` fails the stage: DVC then neither caches the folder nor runs what is below, and leaves it to
             be read.
@@ -74,6 +86,8 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
     found = panel.panel(crops, net, params)
     with panel.threads(params.threads):
         changed = diversity.diversity(synthetic, net, params)
+    asked = params.usefulness
+    useful = usefulness.usefulness(synthetic, paired, params, asked, datasets) if asked is not None else None
     methods = sorted(set(synthetic.table(columns=["method"])["method"]))
     return Measured(
         synthetic=synthetic,
@@ -86,6 +100,7 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
         diversity=changed,
         repeated_z=diversity.repeated_z(synthetic),
         panel=found,
+        usefulness=useful,
         notes=(*notes, *_notes(crops, params), *([note] if note else []), *found.notes),
     )
 
@@ -102,6 +117,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
         kid=measured.panel.kid,
         diversity=measured.diversity,
         repeated_z=measured.repeated_z,
+        usefulness=measured.usefulness,
         alignment=numbers.alignment(measured.sets),
         drift=numbers.drift(measured.sets),
         real_pictures=measured.sets["real"].pictures,

@@ -9,6 +9,7 @@ from dbgan.evaluate.audit.compare import CEILING, FLOOR, Distances, told_apart
 from dbgan.evaluate.audit.distance import Interval
 from dbgan.evaluate.audit.diversity import Diversity
 from dbgan.evaluate.audit.measures import LEAD, MEASURES
+from dbgan.evaluate.audit.usefulness import Usefulness
 from dbgan.image.quality import IDENTITY_DB
 
 FEW_PICTURES = 30
@@ -52,6 +53,7 @@ class Facts:
         kid: set (and `floor`) -> kernel distance of features to the real captures.
         diversity: what z changes; None with one variant per frame.
         repeated_z: pairs whose z another pair has as well, and pairs with a z.
+        usefulness: what a small network learns from it; None where that is off.
         alignment, drift: set of pairs -> see `numbers.alignment` and `numbers.drift`.
         real_pictures: real captures that were measured.
     """
@@ -65,6 +67,7 @@ class Facts:
     kid: Mapping[str, Interval]
     diversity: Diversity | None
     repeated_z: tuple[int, int]
+    usefulness: Usefulness | None
     alignment: Mapping[str, Mapping[str, float]]
     drift: Mapping[str, Mapping[str, float]]
     real_pictures: int
@@ -72,7 +75,8 @@ class Facts:
 
 def sentences(facts: Facts) -> list[str]:
     """The verdict, the most important sentence first."""
-    said = [_strength(facts), *_way(facts), _distance(facts), *_measures(facts), *_classifier(facts), *_kid(facts)]
+    said = [_strength(facts), *_usefulness(facts), *_way(facts), _distance(facts)]
+    said += [*_measures(facts), *_classifier(facts), *_kid(facts)]
     if "pairs" in facts.medians:
         said.append(_pairs(facts))
     said.append(_psnr(facts))
@@ -88,6 +92,20 @@ def _strength(facts: Facts) -> str:
         f"{medians['synthetic']:.2f} px against {medians['real']:.2f} px "
         f"(95 % interval of the difference {found.low:+.2f} to {found.high:+.2f} px)."
     )
+
+
+def _usefulness(facts: Facts) -> list[str]:
+    found = facts.usefulness
+    if found is None:
+        return []
+    own = {name: f"{sum(gain.gains) / len(gain.gains):+.2f} dB" for name, gain in found.gains.items()}
+    ends = found.gains["synthetic"].gains
+    beside = [f"{own[name]} from {BESIDE[name]}" for name in ("pairs", "kernel") if name in own]
+    return [
+        f"A small network that learned from it changes {found.images} real test pairs by {own['synthetic']} against "
+        f"their blurry input (seeds {min(ends):+.2f} to {max(ends):+.2f}); with the same budget by "
+        f"{' and '.join(beside)}."
+    ]
 
 
 def _way(facts: Facts) -> list[str]:
