@@ -73,11 +73,15 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def storage_error(path: Path, error: OSError) -> StorageError | None:
-    """What to tell where a disk is full or a place may not be written; None for other errors."""
+    """What to tell where a disk is full or broken, or a place may not be written; None for other errors."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         step = "make room on this disk and run the same command again"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         step = "make the folder writable (or choose another) and run the same command again"
+    elif error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        step = "choose another, shorter name and run the same command again"
+    elif error.errno == errno.EIO:
+        step = "look after this disk, which reports a fault (or choose another), and run the same command again"
     else:
         return None
     return StorageError(

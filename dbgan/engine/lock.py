@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dbgan import files
 from dbgan.corpus import receipts, tables
-from dbgan.errors import DbganError
+from dbgan.errors import DbganError, StorageError
 from dbgan.recipe import digest
 
 ORPHANS_S = 60.0
@@ -22,7 +22,12 @@ ORPHANS_S = 60.0
 def claim(out: Path) -> None:
     """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed."""
     files.refuse_file(out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # where nothing can be made, such as in /proc
+        raise StorageError(
+            f"{out}: this folder cannot be made ({error.strerror}).\nNext: choose another place for the corpus."
+        ) from None
     if not (out / tables.CORPUS).exists() and not (out / receipts.FOLDER).exists():
         found = sorted(path.name for path in out.iterdir())
         if found:

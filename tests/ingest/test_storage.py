@@ -67,7 +67,12 @@ def test_a_disk_that_fills_up_keeps_what_is_finished_and_the_next_run_ends_it(
 
 
 @pytest.mark.parametrize(
-    ("number", "step"), [(errno.ENOSPC, "make room on this disk"), (errno.EROFS, "make the folder writable")]
+    ("number", "step"),
+    [
+        (errno.ENOSPC, "make room on this disk"),
+        (errno.EROFS, "make the folder writable"),
+        (errno.EIO, "look after this disk"),
+    ],
 )
 def test_a_shard_that_cannot_be_written_ends_the_build_at_once(
     gopro_root: Path, tmp_path: Path, number: int, step: str, monkeypatch: pytest.MonkeyPatch
@@ -113,3 +118,12 @@ def test_a_raw_folder_that_cannot_be_listed_is_named(
     with pytest.raises(DbganError, match=r"cannot be listed \(Permission denied\)(.|\n)*Next: give yourself the right"):
         ingest("g", GOPRO, gopro_root, tmp_path / "g")
     assert not (tmp_path / "g").exists()
+
+
+def test_a_place_where_nothing_can_be_made_ends_in_words(gopro_root: Path, tmp_path: Path) -> None:
+    places = [tmp_path / ("n" * 300)]
+    if Path("/proc/self").exists():
+        places.append(Path("/proc/nowhere"))
+    for place in places:
+        with pytest.raises(StorageError, match="Next: choose another"):
+            ingest("g", GOPRO, gopro_root, place)
