@@ -53,7 +53,7 @@ REJECT_REASONS = (
 
 WARNINGS = {
     "colours_converted": "converted from its colour profile to sRGB",
-    "first_of_several": "the first picture of a file with several",
+    "first_of_several": "the first picture (of HEIF the primary one) of a file with several",
     "interlaced": "of an interlaced video, whose lines are of two moments",
     "lossy": "encoded anew as JPEG",
     "profile_ignored": "had a colour profile that cannot be used",

@@ -333,7 +333,8 @@ def _heif(data: bytes, check: Check, icc: Icc) -> _Picture:
     check(*primary.size)
     # libheif has applied the file's own rotation, and pillow-heif resets EXIF's: turning again would be once too often.
     image = primary.to_pillow()
-    return _Picture(_rgb(image), profile=_profile(image), mode=_colour_mode(image))
+    warnings = ("first_of_several",) if len(heif) > 1 else ()
+    return _Picture(_rgb(image), warnings=warnings, profile=_profile(image), mode=_colour_mode(image))
 
 
 def _other(data: bytes, kind: str, check: Check, icc: Icc) -> _Picture:

@@ -19,7 +19,7 @@ from dbgan.image.metadata import read_allowed
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
-REVISION = 5
+REVISION = 6
 """Raise by hand when the same inputs and parameters give other bytes than before."""
 
 MODULES = (

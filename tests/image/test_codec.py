@@ -336,6 +336,20 @@ def test_the_first_page_of_a_tiff_is_taken_and_said() -> None:
     assert "first_of_several" in stored.warnings
 
 
+def test_the_primary_picture_of_a_heif_with_several_is_taken_and_said() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    first, second = Image.new("RGB", (64, 48), (200, 0, 0)), Image.new("RGB", (64, 48), (0, 0, 200))
+    for several in (False, True):
+        made = pillow_heif.from_pillow(first)
+        if several:
+            made.add_from_pillow(second)
+        buffer = io.BytesIO()
+        made.save(buffer, save_all=True)
+        stored = codec.store(buffer.getvalue(), "png")
+        assert stored.pixels[..., 0].min() > 150
+        assert ("first_of_several" in stored.warnings) is several
+
+
 def test_sizes_are_limited_by_the_header() -> None:
     data = saved(Image.fromarray(PICTURE), "PNG")
     assert reason(data, max_pixels=48 * 80 - 1) == "too_large"
