@@ -57,7 +57,7 @@ def _in_png(data: bytes) -> list[str]:
         if kind == b"iCCP":
             found += _in_profile(_inflated(data[position - 4 - length : position - 4]), f"chunk iCCP of {length} bytes")
         if kind == b"IEND":
-            if hidden := _behind_pixels(packed):
+            if hidden := _behind_pixels(data[16:29], packed):
                 found.append(f"{hidden} bytes behind the pixels inside IDAT")
             if length:
                 found.append(f"{length} bytes inside IEND")
@@ -67,19 +67,31 @@ def _in_png(data: bytes) -> list[str]:
     return [*found, "no end (IEND)"]
 
 
-def _behind_pixels(packed: list[bytes]) -> int:
-    """Bytes in IDAT behind the end of the compressed data; 0 also for damaged data, which others tell."""
+def _behind_pixels(header: bytes, packed: list[bytes]) -> int:
+    """Bytes in IDAT behind the rows and behind the compressed data; 0 also for damaged data, which others tell."""
     inflater = zlib.decompressobj()
-    behind = 0
+    behind = -_raw_bytes(header)
     for rest in packed:
         try:
             while rest and not inflater.eof:
-                inflater.decompress(rest, 1 << 20)
+                behind += len(inflater.decompress(rest, 1 << 20))
                 rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         except zlib.error:
             return 0
         behind += len(rest)
-    return behind
+    return max(0, behind)
+
+
+def _raw_bytes(header: bytes) -> int:
+    """Bytes of all rows of a PNG with this IHDR before compression, each with its filter (W3C PNG, 7.2 and 8.1)."""
+    if len(header) < 13:
+        return 0
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * {2: 3, 4: 2, 6: 4}.get(header[9], 1)
+    starts = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    passes = starts if header[12] else ((0, 0, 1, 1),)
+    sizes = ((-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in passes)
+    return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if columns > 0 and rows > 0)
 
 
 def _in_jpeg(data: bytes) -> list[str]:

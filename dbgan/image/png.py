@@ -65,7 +65,7 @@ class Png:
         return self.colour == 2 and self.depth == 8 and not self.transparent
 
     def has_hidden_data(self) -> bool:
-        """Whether IDAT goes on behind the end of the compressed rows: no decoder looks there.
+        """Whether IDAT holds more than the rows, compressed or behind the compressed data: no decoder looks there.
 
         Looked for (by inflating all) only where IDAT is not cut into pieces of a round size with a smaller last one, as
         encoders do it: it costs half of a decoding. `dbgan corpus verify` looks everywhere.
@@ -73,24 +73,28 @@ class Png:
         sizes = [len(body) for body in self.image_data]
         if sizes[0] % _PIECE == 0 and set(sizes[:-1]) == {sizes[0]} and 0 < sizes[-1] <= sizes[0]:
             return False
-        inflater, rest = zlib.decompressobj(), b"".join(self.image_data)
-        while rest and not inflater.eof:
-            inflater.decompress(rest, 1 << 20)
+        inflater, rest, found = zlib.decompressobj(), b"".join(self.image_data), 0
+        while rest and not inflater.eof and found <= self._raw_bytes():
+            found += len(inflater.decompress(rest, 1 << 20))
             rest = inflater.unconsumed_tail
-        return bool(inflater.unused_data)
+        return bool(inflater.unused_data) or found > self._raw_bytes()
 
     def check_rows(self) -> None:
         """Raise `ImageError` ("truncated") unless the compressed data holds every row.
 
         For the forms that Pillow decodes: it paints missing rows black and says nothing. libpng refuses by itself.
         """
-        needed = sum(rows * (1 + -(-columns * self._bits() // 8)) for columns, rows in self._passes())
+        needed = self._raw_bytes()
         inflater, packed, found = zlib.decompressobj(), b"".join(self.image_data), 0
         while packed and found < needed and not inflater.eof:
             found += len(inflater.decompress(packed, 1 << 20))
             packed = inflater.unconsumed_tail
         if found < needed:
             raise ImageError("truncated", f"PNG: the image data holds {found} of {needed} bytes")
+
+    def _raw_bytes(self) -> int:
+        """Bytes of all rows before compression, each with its filter."""
+        return sum(rows * (1 + -(-columns * self._bits() // 8)) for columns, rows in self._passes())
 
     def _bits(self) -> int:
         return self.depth * _CHANNELS[self.colour]

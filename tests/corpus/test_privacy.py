@@ -159,7 +159,12 @@ def test_what_stands_behind_a_chunk_s_values_is_found(kind: bytes, size: int) ->
 def test_what_stands_behind_the_pixels_in_their_own_chunk_is_found() -> None:
     start, end = PNG.index(b"IDAT") - 4, PNG.index(b"IEND") - 4
     body = PNG[start + 8 : end - 4]
-    for hidden in (chunk(b"IDAT", body + b"Anna"), chunk(b"IDAT", body) + chunk(b"IDAT", b"Anna")):
+    longer = zlib.compress(zlib.decompress(body) + b"Anna")
+    for hidden in (
+        chunk(b"IDAT", body + b"Anna"),
+        chunk(b"IDAT", body) + chunk(b"IDAT", b"Anna"),
+        chunk(b"IDAT", longer),
+    ):
         assert metadata_in(PNG[:start] + hidden + PNG[end:], "png") == ["4 bytes behind the pixels inside IDAT"]
 
 

@@ -160,6 +160,7 @@ def test_what_stands_behind_the_compressed_rows_or_inside_the_end_is_not_stored(
     cut = b"".join(chunk(b"IDAT", piece) for piece in [*pieces, b"SECRET" * 12])
     for data in (
         raw_png(80, 48, 2, rows + b"SECRET"),
+        raw_png(80, 48, 2, zlib.compress(zlib.decompress(rows) + b"SECRET", 0)),
         plain[:end] + chunk(b"IDAT", b"SECRET") + plain[end:],
         plain[: plain.index(b"IDAT") - 4] + cut + plain[end:],
         plain[:end] + chunk(b"IEND", b"SECRET"),
