@@ -140,8 +140,8 @@ def ingest(
     layout: Annotated[
         str,
         typer.Option(
-            help="layout of the raw folder: gopro, gopro-all (GOPRO_Large_all), frames, video, captures or "
-            "paired. A wrong one is told what the folder looks like"
+            help="layout of the raw folder: gopro, gopro-all (GOPRO_Large_all), frames, video, captures, "
+            "paired or corpus (tars made elsewhere). A wrong one is told what the folder looks like"
         ),
     ],
     settings: Settings = None,

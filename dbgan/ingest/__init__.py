@@ -34,9 +34,8 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     from dbgan.engine import build_corpus
     from dbgan.ingest import refusals
     from dbgan.ingest.builders import builder_of
-    from dbgan.ingest.clips import look
     from dbgan.ingest.digests import DigestCache
-    from dbgan.ingest.layouts import scanned
+    from dbgan.ingest.layouts import look, scanned
     from dbgan.ingest.plan import make_plans, max_bytes
 
     files.refuse_file(out)  # before every input is read for its digest
@@ -45,8 +44,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
     inputs = [*(path for frame in scan.frames for path in frame.files), *scan.files]
     with DigestCache() as cache:
         states = cache.states(root, inputs, f"{name}: input digests", max_bytes=max_bytes(params))
-        if scan.files:
-            scan = look(root, scan, states, cache, params)
+        scan = look(root, scan, states, cache, params)
     planned = make_plans(scan, states, params)
     refusals.save_origins(name, out, planned.origins)
     builder = builder_of(params, root, workers)

@@ -59,8 +59,11 @@ class Item:
 
     @property
     def origin(self) -> str:
-        """Digest of the blurry (or only) file's path; of the sharp one's where the blurry picture is an average."""
-        return origin_digest(self.paths[0][1])
+        """Digest of the blurry (or only) file's path; of the sharp one's where the blurry picture is an average.
+
+        Of a member of a tar it is that of `TAR/MEMBER`.
+        """
+        return origin_digest(getattr(self.part, "name", "") or self.paths[0][1])
 
     @property
     def sequence(self) -> str:

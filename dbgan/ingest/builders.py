@@ -9,6 +9,7 @@ from typing import Any
 from dbgan.ingest import gopro_all
 from dbgan.ingest.build import IngestBuilder
 from dbgan.ingest.clips import ClipBuilder
+from dbgan.ingest.tars import TarBuilder
 from dbgan.ingest.windows import WindowBuilder
 from dbgan.params import IngestParams
 
@@ -35,4 +36,6 @@ def builder_of(params: IngestParams, root: Path, workers: int) -> IngestBuilder:
         return WindowBuilder(**shared, response=gopro_all.RESPONSE)
     if params.layout in ("frames", "video"):
         return ClipBuilder(**shared, response=params.response)
+    if params.layout == "corpus":
+        return TarBuilder(**shared)
     return IngestBuilder(**shared)

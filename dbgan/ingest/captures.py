@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dbgan.corpus.recordings import ROOT_SEQUENCE
 from dbgan.ingest.scan import Frame, Scan, device_of, is_picture, walk
+from dbgan.ingest.sessions import live_photos, named_bursts, notes
 from dbgan.params import IngestParams
 
 EXPECTED = "photos (JPEG, PNG, HEIC, TIFF, WebP, ...) in any folders"
@@ -35,7 +36,9 @@ def scan(root: Path, params: IngestParams) -> Scan:
                 device=device_of(path, params.device),
             )
         )
-    return Scan(frames, tree.rejects, tree.ignored + len(tree.files) - len(pictures), litter=dict(tree.litter))
+    ignored = tree.ignored + len(tree.files) - len(pictures)
+    told = notes(named_bursts(pictures), live_photos(tree.files))
+    return Scan(frames, tree.rejects, ignored, notes=told, litter=dict(tree.litter))
 
 
 def detect(files: Sequence[str]) -> dict[str, str] | None:

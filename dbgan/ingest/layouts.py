@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from dbgan.errors import DbganError
-from dbgan.ingest import captures, frames, gopro, gopro_all, paired, video
+from dbgan.ingest import captures, clips, frames, gopro, gopro_all, paired, sessions, tars, video
+from dbgan.ingest.digests import DigestCache, FileState
 from dbgan.ingest.scan import Scan, walk
 from dbgan.params import IngestParams
 
@@ -34,6 +35,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "gopro": gopro,
     "gopro-all": gopro_all,
     "paired": paired,
+    "corpus": tars,
     "video": video,
     "frames": frames,
     "captures": captures,
@@ -65,7 +67,7 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
         particular = next(iter(_detected(taken, PARTICULAR)), None)
         if particular is not None:
             raise DbganError(_wrong(root, out, params, particular))
-    if scan.frames or scan.files or (scan.rejects and params.layout in ("captures", "video")):
+    if scan.frames or scan.files or (scan.rejects and params.layout in ("captures", "video", "corpus")):
         return scan
     others = [
         (name, settings)
@@ -79,6 +81,23 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
         f"Found: {unpaired} files without a twin, {scan.ignored} other files. "
         + (_looks_like(root, out, *others[0]) if others else _none_fits())
     )
+
+
+def look(
+    root: Path, scan: Scan, states: Mapping[str, FileState | OSError], cache: DigestCache, params: IngestParams
+) -> Scan:
+    """The scan with what only the content of files tells: frames of clips, samples of tars, sessions of photos.
+
+    Args:
+        states: of all files of the scan. cache: remembers contents by digest, so that known files are not read again.
+    """
+    if params.layout == "corpus":
+        return tars.look(root, scan, states, cache, params)
+    if scan.files:
+        return clips.look(root, scan, states, cache, params)
+    if params.session_gap_min is not None:
+        return sessions.look(root, scan, states, cache, params)
+    return scan
 
 
 def _detected(files: Sequence[str], names: Sequence[str]) -> list[tuple[str, Settings]]:

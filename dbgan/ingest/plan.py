@@ -14,6 +14,7 @@ from dbgan.ingest.digests import FileState
 from dbgan.ingest.gopro_all import RESPONSE as GOPRO_RESPONSE
 from dbgan.ingest.naming import MAX_FRAME, MAX_SEQUENCE, key_parts
 from dbgan.ingest.scan import Frame, Scan
+from dbgan.ingest.tars import Members
 from dbgan.ingest.windows import WINDOWS_REVISION
 from dbgan.params import IngestParams
 from dbgan.recipe import codec_versions, recipe
@@ -27,7 +28,7 @@ def max_bytes(params: IngestParams) -> int | None:
 
     None for layouts whose files hold many pictures.
     """
-    if params.layout in ("frames", "video"):
+    if params.layout in ("frames", "video", "corpus"):
         return None
     return 8 * params.max_pixels + (64 << 20)
 
@@ -60,7 +61,7 @@ def make_plans(scan: Scan, states: Mapping[str, FileState | OSError], params: In
     for name, frames in by_sequence.items():
         items = _items(sequences[name], frames, states, params, rejects)
         plans += _shards(sequences[name], items, params)
-    paths = [path for frame in scan.frames for path in frame.files] + [r.path for r in scan.rejects]
+    paths = [path for frame in scan.frames for path in frame.names] + [r.path for r in scan.rejects]
     origins = {origin_digest(path): path for path in paths}
     return Planned(sorted(plans, key=lambda plan: plan.shard), rejects, origins)
 
@@ -127,6 +128,8 @@ def shaping_of_layout(params: IngestParams) -> dict[str, Any]:
 
 def _input(item: Item) -> list[Any]:
     """What of an item determines bytes: never its time of change."""
+    if isinstance(item.part, Members):
+        return [item.key, item.device, item.origin, item.part.recipe()]
     digests = [[which, state.sha256] for (which, _), state in zip(item.paths, item.states, strict=True)]
     made: list[Any] = [item.key, item.device, item.origin, digests]
     if item.window:

@@ -55,6 +55,12 @@ class Frame:
         """All files of the sample, each once."""
         return tuple(dict.fromkeys((*self.paths.values(), *self.window)))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What origin digests of the sample may stand for: its files, and the name of a member of a tar."""
+        member = getattr(self.part, "name", "")
+        return (*self.files, member) if member else self.files
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:

@@ -9,15 +9,16 @@ from pydantic import Field, model_validator
 
 from dbgan.params.base import Fraction, Model
 
-Layout = Literal["gopro", "gopro-all", "frames", "video", "captures", "paired"]
+Layout = Literal["gopro", "gopro-all", "frames", "video", "captures", "paired", "corpus"]
 
 OF_LAYOUT: dict[str, tuple[str, ...]] = {
     "gopro": ("blur",),
     "gopro-all": (),
     "frames": ("window", "stride", "centre", "response"),
     "video": ("take", "every"),
-    "captures": (),
+    "captures": ("session_gap_min",),
     "paired": ("preset", "split", "split_list", "blur_glob", "sharp_glob", "blur_regex", "sharp_regex"),
+    "corpus": ("blur_field", "sharp_field"),
 }
 """Parameters that only one layout reads: set for another they are an error, and its corpora do not record them."""
 
@@ -55,6 +56,12 @@ class IngestParams(Model):
         None, description="video only, required: what its frames are, sharp ones or blurry captures"
     )
     every: int = Field(1, ge=1, description="video only: every n-th frame is taken, from the first")
+    session_gap_min: float | None = Field(
+        None,
+        gt=0,
+        description="captures only: a folder is cut into sequences where nothing was captured for so many minutes; "
+        "null: a folder is a sequence",
+    )
     preset: Literal["realblur-j", "realblur-r", "hide", "rsblur", "reds", "bsd"] | None = Field(
         None, description="paired only: a public set whose names are known (docs/data/)"
     )
@@ -72,6 +79,10 @@ class IngestParams(Model):
         "where there are several sequences, `sequence`",
     )
     sharp_regex: str = Field("", description="paired only: sharp files, with the same groups")
+    blur_field: str = Field(
+        "blur", description="corpus only: field of blurry pictures in the tars, before its extension"
+    )
+    sharp_field: str = Field("sharp", description="corpus only: field of sharp pictures in the tars")
 
     @model_validator(mode="after")
     def _only_what_the_layout_reads(self) -> IngestParams:
