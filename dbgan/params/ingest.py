@@ -96,7 +96,7 @@ class IngestParams(Model):
     @model_validator(mode="after")
     def _layout_needs(self) -> IngestParams:
         if self.layout == "gopro" and self.blur is None:
-            raise ValueError("layout gopro needs `blur: blur` or `blur: blur_gamma` (see datasets/gopro.md on which)")
+            raise ValueError("layout gopro needs `blur: blur` or `blur: blur_gamma` (see docs/data/gopro.md on which)")
         if self.layout == "video" and self.take is None:
             raise ValueError("layout video needs `take: sharp` or `take: blurry`: what its frames are")
         if self.layout == "frames" and self.centre >= self.window:
