@@ -110,7 +110,7 @@ def survey(path: Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
             raise
         return Clip(tuple(times), error.reason, error.detail, metadata(path))
     if not times:
-        raise ClipError("unreadable", "the clip has no frame that can be decoded")
+        raise ClipError("unreadable", "video: the clip has no frame that can be decoded")
     return Clip(tuple(times), "", "", metadata(path))
 
 
@@ -144,7 +144,9 @@ def frames(
                 index += 1
     except _BreakError as error:
         raise ClipError(error.reason, _where(index, last, error.detail), index, last) from None
-    except av.FFmpegError as error:
+    except ClipError:
+        raise
+    except Exception as error:  # libav and its wrapper raise a dozen kinds on hostile bytes; all mean the same here
         reason = "truncated" if isinstance(error, av.EOFError) else "unreadable"
         raise ClipError(reason, _where(index, last, _said(error)), index, last) from None
 
@@ -154,13 +156,11 @@ def metadata(path: Path) -> dict[str, Any]:
 
     `captured_at` is filled only from a tag that names local time; `creation_time` is UTC and says no zone.
     """
-    import av
-
     meta = empty_meta()
     try:
         with _opened(path) as container:
             tags = {key.lower(): value for key, value in container.metadata.items()}
-    except (ImageError, av.FFmpegError):
+    except Exception:  # as above: a damaged container has no tags
         return meta
     meta["make"] = printable(next((tags[key] for key in _MAKE if key in tags), ""))
     meta["model"] = printable(next((tags[key] for key in _MODEL if key in tags), ""))
@@ -209,9 +209,11 @@ def _opened(path: Path) -> InputContainer:
     with path.open("rb") as handle:
         container = sniff(handle.read(HEAD))
     if not container:
-        raise ClipError("not_a_video", "unknown file type: expected MP4, MOV, AVI, MKV or WebM")
+        raise ClipError("not_a_video", "video: unknown file type, expected MP4, MOV, AVI, MKV or WebM")
     # `file` only: whatever a container names, no other protocol is opened, and `mov` follows no reference by default.
-    opened: InputContainer = av.open(str(path.resolve()), format=container, options={"protocol_whitelist": "file"})
+    opened: InputContainer = av.open(
+        str(path.resolve()), format=container, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+    )
     return opened
 
 
@@ -219,12 +221,14 @@ def _stream(container: InputContainer) -> VideoStream:
     from av.stream import Disposition
 
     for stream in container.streams.video:
+        if stream.codec_context is None:
+            raise ClipError("unreadable", "video: its codec is not known here")
         if not stream.disposition & Disposition.attached_pic:
             # One thread: with several, what comes out around damage depends on timing.
             stream.codec_context.thread_count = 1
             stream.codec_context.options = {"err_detect": "explode"}
             return stream
-    raise ClipError("not_a_video", "the container has no video stream")
+    raise ClipError("not_a_video", "video: the container has no video stream")
 
 
 def _decoded(container: InputContainer, stream: VideoStream, missing: int, max_pixels: int) -> Iterator[VideoFrame]:
@@ -235,8 +239,6 @@ def _decoded(container: InputContainer, stream: VideoStream, missing: int, max_p
     """
     import av
 
-    if stream.codec_context.codec is None or not stream.codec_context.name:
-        raise _BreakError("unreadable", "its codec is not known here")
     whole_to: int | None = None
     try:
         for packet in container.demux(stream):

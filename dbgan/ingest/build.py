@@ -126,6 +126,11 @@ class IngestBuilder:
         pool = ThreadPoolExecutor(self.threads)
         return lambda plan: self._in_order(pool, supply(plan.items))
 
+    @property
+    def _ahead(self) -> int:
+        """Items per thread that may wait with what was supplied for them."""
+        return 2
+
     def _open(self) -> Callable[[Iterable[Item]], Iterator[tuple[Item, Any]]]:
         """The function that gives, one after the other, each item with what only reading in order can give it."""
         return lambda items: ((item, None) for item in items)
@@ -133,12 +138,12 @@ class IngestBuilder:
     def _in_order(
         self, pool: ThreadPoolExecutor, items: Iterable[tuple[Item, Any]]
     ) -> Iterator[EncodedSample | Reject]:
-        """Results in the order of items, with at most two per thread in memory."""
+        """Results in the order of items, with at most `_ahead` per thread in memory."""
         waiting: deque[Future[EncodedSample | Reject]] = deque()
         try:
             for item, supplied in items:
                 waiting.append(pool.submit(self._sample, item, supplied))
-                if len(waiting) >= 2 * self.threads:
+                if len(waiting) >= self._ahead * self.threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

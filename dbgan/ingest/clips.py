@@ -143,6 +143,11 @@ class ClipBuilder(WindowBuilder):
         """The code that decides a shard's bytes."""
         return (*super(ClipBuilder, self).modules, "dbgan.ingest.clips")
 
+    @property
+    def _ahead(self) -> int:
+        """One: an item waits with all frames of its window."""
+        return 1
+
     def _open(self) -> Callable[[Iterable[Item]], Iterator[tuple[Item, Any]]]:
         cursor = _Cursor()
         return lambda items: self._supply(cursor, list(items))

@@ -225,6 +225,12 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
         if source.ingest.layout == "gopro":
             how = "frames averaged as stored" if source.ingest.blur == "blur" else "frames averaged in linear light"
             said.append((f"Blur folder of {name}", f"{source.ingest.blur} ({how})"))
+        if source.ingest.layout == "gopro-all":
+            said.append((f"Blur of {name}", "frames averaged as stored, by GOPRO's rule (as its folder blur)"))
+        if source.ingest.layout == "frames":
+            said.append(
+                (f"Blur of {name}", f"{source.ingest.window} frames averaged, response {source.ingest.response}")
+            )
     wanted = {f"bgan/{name}": p.perceptual for name, p in params.bgan.items()}
     wanted |= {f"dbgan/{variant}": params.dbgan.common.perceptual for variant in VARIANTS if variant != "l1"}
     for card in cards:

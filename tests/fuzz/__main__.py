@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --seconds N [--seed S]`: damage pictures and corpora until time is up.
+"""`python -m tests.fuzz --seconds N [--seed S]`: damage pictures, clips, tars and corpora until time is up.
 
 The first escape ends it with exit code 1. What escaped is printed with its seed and edits, enough to make a test of it.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.mutate import KINDS, Edit, mutated
-from tests.fuzz.targets import build, pictures, read_corpus, read_picture
+from tests.fuzz.targets import build, containers, pictures, read_container, read_corpus, read_picture
 
 
 def main() -> int:
@@ -30,10 +30,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DBGAN_STATE"] = f"{scratch}/state"
         folder = Path(scratch) / "tiny"
-        whole, files = build(folder), pictures()
+        whole, files, holders = build(folder), pictures(), containers(Path(scratch))
         while time.monotonic() < end:
             edits = [(draw.choice(KINDS), draw.random(), draw.randrange(256)) for _ in range(draw.randint(1, 8))]
-            if draw.random() < 0.8:
+            kind = draw.random()
+            if kind < 0.2:
+                name = draw.choice(sorted(holders))
+                path = Path(scratch) / f"damaged{name}"
+                path.write_bytes(mutated(holders[name], edits))
+                escaped = _escaped(lambda path=path: read_container(path))  # type: ignore[misc]
+            elif kind < 0.8:
                 name = draw.choice(sorted(files))
                 hurt = mutated(files[name], edits)
                 escaped = _escaped(lambda hurt=hurt: read_picture(hurt))  # type: ignore[misc]

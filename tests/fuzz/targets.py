@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from dbgan.corpus.privacy import metadata_in
 from dbgan.corpus.verify import verify
 from dbgan.engine import build_corpus
 from dbgan.errors import DbganError, ImageError
-from dbgan.image import codec
+from dbgan.image import codec, video
 from dbgan.image.metadata import read_allowed
+from dbgan.ingest.tar_index import Member, Refused, members
 from tests.corpus.tiny import HEADER, TinyBuilder, plans
 
 LIMIT = 1_000_000
@@ -77,6 +79,44 @@ def read_picture(data: bytes) -> str:
             assert metadata_in(stored.data, ext) == []
             assert np.array_equal(codec.decode(stored.data, max_pixels=LIMIT), stored.pixels)
     return "decoded"
+
+
+def containers(folder: Path) -> dict[str, bytes]:
+    """A small clip of every container, and a tar with long names."""
+    from tests.image.test_video import picture, write_clip
+
+    coded: dict[str, dict[str, object]] = {
+        ".mp4": {},
+        ".mkv": {},
+        ".mov": {"codec": "libx265", "options": {"x265-params": "log-level=none"}},
+        ".avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p", "colour": (5, 2)},
+    }
+    made = {}
+    for suffix, options in coded.items():
+        clip = write_clip(folder / f"clip{suffix}", [picture(k) for k in range(4)], **options)  # type: ignore[arg-type]
+        made[suffix] = clip.read_bytes()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(3):
+            info = tarfile.TarInfo(f"{'d' * 60}/{'n' * 60}{number}.blur.png")
+            info.size = 700
+            archive.addfile(info, io.BytesIO(bytes(700)))
+    return {**made, ".tar": packed.getvalue()}
+
+
+def read_container(path: Path) -> int:
+    """Read a clip or a tar as ingest does; returns how many frames or members there were."""
+    if path.suffix == ".tar":
+        found = list(members(path, 10_000))
+        assert all(m.reason in REJECT_REASONS for m in found if isinstance(m, Refused))
+        return sum(isinstance(m, Member) for m in found)
+    try:
+        clip = video.survey(path, max_pixels=LIMIT)
+    except ImageError as error:
+        REJECT_REASONS.index(error.reason)  # raises for any other
+        return 0
+    assert clip.meta.keys() == empty_meta().keys()
+    return len(clip.times_s)
 
 
 def build(folder: Path) -> dict[str, bytes]:

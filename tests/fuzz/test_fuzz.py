@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.mutate import KINDS, Edit, mutated
-from tests.fuzz.targets import build, pictures, read_corpus, read_picture
+from tests.fuzz.targets import build, containers, pictures, read_container, read_corpus, read_picture
 
 PICTURES = pictures()
 EDITS = st.lists(
@@ -40,6 +40,26 @@ def test_damaged_pictures_are_decoded_or_refused(name: str, edits: list[Edit]) -
 @SWEEP
 def test_noise_behind_a_signature_is_refused(data: bytes, start: bytes) -> None:
     read_picture(start + data)
+
+
+@pytest.fixture(scope="module")
+def holders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    folder = tmp_path_factory.mktemp("containers")
+    return folder, containers(folder)
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".mkv", ".mov", ".avi", ".tar"])
+@given(edits=EDITS)
+@SWEEP
+def test_damaged_clips_and_tars_are_read_or_refused(
+    holders: tuple[Path, dict[str, bytes]], kind: str, edits: list[Edit]
+) -> None:
+    folder, whole = holders
+    path = folder / f"damaged{kind}"
+    path.write_bytes(whole[kind])
+    assert read_container(path) > 2
+    path.write_bytes(mutated(whole[kind], edits))
+    read_container(path)
 
 
 class Sound:
