@@ -155,8 +155,8 @@ def ingest(
         ),
     ] = None,
 ) -> None:
-    """Turn a raw folder into a corpus; shards that are done already are kept. `dbgan params explain ingest` lists the
-    settings of each layout."""
+    """Turn a raw folder into a corpus; shards that are done already are kept. `dbgan params explain
+    sources.NAME.ingest` lists the settings of each layout."""
     from dbgan.params import IngestParams
 
     params = with_settings(IngestParams, settings, layout=layout)

@@ -90,7 +90,7 @@ class Index:
             )
         try:
             file = pq.ParquetFile(pa.memory_map(str(self._path)))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(self._path, error) from None
         absent = [name for name in self._columns if name not in file.schema_arrow.names]
         if absent:

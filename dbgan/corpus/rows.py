@@ -101,7 +101,7 @@ def _opened(corpus: Path, *, mapped: bool = False) -> Iterator[pq.ParquetFile]:
     try:
         with opening(str(where)) as source, pq.ParquetFile(source) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())
         raise CorpusError(f"{where}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
 

@@ -197,7 +197,7 @@ def read_schema(path: Path) -> pa.Schema:
     try:
         with pa.OSFile(str(path)) as source:
             return pq.read_schema(source)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())
         raise CorpusError(f"{path}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
 
@@ -223,7 +223,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, categories: S
             table = file.read(columns=None if columns is None else list(columns))
             table.validate(full=True)  # damage that decodes: text that is no UTF-8, lists that overlap
             return table
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = " ".join(str(error).split())
         raise CorpusError(f"{path}: cannot be read ({what}).\nNext: build it again (`dvc repro`).") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from dbgan.corpus.layout import Plan, Reject, make_key, origin_digest, shard_group, shard_name
 from dbgan.ingest.build import NAME, REVISION, Item
@@ -96,7 +96,7 @@ def _items(
             detail = f"the key {sequence}/{part} belongs to another file"
             rejects.append(Reject(origin_digest(paths[0][1]), "duplicate_key", detail, sequence))
         else:
-            usable = {path: state for path, state in found.items() if isinstance(state, FileState)}
+            usable = cast("dict[str, FileState]", found)
             window = tuple((path, usable[path]) for path in frame.window)
             own = tuple(usable[path] for _, path in paths)
             items[part] = Item(make_key(sequence, part), tuple(paths), own, frame.device, window, frame.part)

@@ -52,13 +52,15 @@ class Frame:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files of the sample, each once."""
+        """All files of the sample."""
+        if not self.window:
+            return tuple(self.paths.values())  # of a million frames nearly all
         return tuple(dict.fromkeys((*self.paths.values(), *self.window)))
 
     @property
     def names(self) -> tuple[str, ...]:
         """What origin digests of the sample may stand for: its files, and the name of a member of a tar."""
-        member = getattr(self.part, "name", "")
+        member = getattr(self.part, "name", "") if self.part is not None else ""
         return (*self.files, member) if member else self.files
 
 
