@@ -5,7 +5,6 @@ Frames stand upright, so no rotation is needed any more. Sound, position and all
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbgan.errors import ImageError
-from dbgan.image.video import frames
+from dbgan.image.video import frames, open_clip
 
 Pixels = NDArray[np.uint8]
 
@@ -103,11 +102,25 @@ def _coder(size: tuple[int, ...], pix_fmt: str) -> Callable[[Pixels], Any]:
     return code
 
 
+def estimate(path: Path) -> tuple[int, tuple[int, int] | None]:
+    """About how many frames a clip has, and their height and width, as its container tells; (0, None) for no clip."""
+    import av
+
+    try:
+        with open_clip(path) as container:
+            stream = container.streams.video[0]
+            seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+            frames = stream.frames or round(seconds * float(stream.average_rate or 0))
+            return frames, (stream.codec_context.height, stream.codec_context.width)
+    except (ImageError, av.FFmpegError, IndexError, OSError):
+        return 0, None
+
+
 def _has_sound(path: Path) -> bool:
     import av
 
     try:
-        with av.open(io.BytesIO(path.read_bytes())) as container:
+        with open_clip(path) as container:
             return bool(container.streams.audio)
-    except av.FFmpegError:
+    except (ImageError, av.FFmpegError):
         return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from dbgan.corpus import Corpus
 from dbgan.corpus.tables import CORPUS
@@ -28,7 +29,7 @@ class Job:
 
     Attributes:
         name: what it is called in messages.
-        read: its bytes.
+        open: opens its file.
         path: its file, or that of the corpus it is in.
         relative: where its result goes below the output folder.
         clip: whether it is a video.
@@ -36,11 +37,16 @@ class Job:
     """
 
     name: str
-    read: Callable[[], bytes]
+    open: Callable[[], IO[bytes]]
     path: Path
     relative: Path
     clip: bool = False
     meta: Callable[[], dict[str, Any]] | None = None
+
+    def read(self) -> bytes:
+        """All its bytes."""
+        with self.open() as handle:
+            return handle.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,13 @@ def find(inputs: Sequence[Path], out: Path, form: Format = "same") -> Inputs:
 
 
 def _of_file(path: Path, relative: Path, form: Format) -> Job:
+    def opened() -> IO[bytes]:
+        return path.open("rb")
+
     if is_video(path.name):
         suffix = relative.suffix if relative.suffix.lower() in CLIPS_STAY else ".mp4"
-        return Job(str(path), path.read_bytes, path, relative.with_suffix(suffix), clip=True)
-    return Job(str(path), path.read_bytes, path, relative.with_suffix(suffix_for(relative.suffix, form)))
+        return Job(str(path), opened, path, relative.with_suffix(suffix), clip=True)
+    return Job(str(path), opened, path, relative.with_suffix(suffix_for(relative.suffix, form)))
 
 
 def _of_corpus(path: Path, form: Format) -> list[Job]:
@@ -104,7 +113,7 @@ def _of_corpus(path: Path, form: Format) -> list[Job]:
     def job(key: str) -> Job:
         return Job(
             f"{path} {key}",
-            lambda: corpus.encoded(key, "blur"),
+            lambda: io.BytesIO(corpus.encoded(key, "blur")),
             path / CORPUS,
             Path(f"{key}{suffix}"),
             meta=lambda: dict(json.loads(corpus.encoded(key, "json"))),

@@ -3,10 +3,11 @@ position and everything else do not."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,19 @@ def read(data: bytes, *, keep_location: bool, meta: dict[str, Any] | None = None
     found: Decoded = decode_whole(data)
     block = exif(read_allowed(data) if meta is None else meta, position(data) if keep_location else {})
     return Photo(found.pixels, found.profile, block, found.warnings)
+
+
+def size(handle: IO[bytes]) -> tuple[int, int] | None:
+    """Height and width that a file's head promises, px; None where it says nothing that Pillow understands."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    try:
+        with Image.open(handle) as image:
+            return image.height, image.width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def exif(meta: dict[str, Any], gps: dict[int, Any]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dbgan.deblur import clip, memory, page, picture
+from dbgan.deblur.clip import estimate
 from dbgan.deblur.inputs import Format, Job, find
 from dbgan.errors import DbganError, ImageError, StorageError
 from dbgan.files import atomic_writer, refuse_file, write_bytes
@@ -85,8 +88,9 @@ def deblur(inputs: Sequence[Path], network: nn.Module, out: Path, settings: Sett
     report = Report(skipped=len(found.jobs) - len(jobs))
     report.failed += [f"{refused.path}: {refused.reason}: {refused.detail}" for refused in found.refused]
     work = _Work(network, settings, report)
-    with progress("deblur", len(jobs)) as bar:
-        for job in jobs:
+    counts = [work.count(job) for job in jobs]
+    with progress("deblur (tiles)", sum(counts)) as bar:
+        for job, planned in zip(jobs, itertools.accumulate(counts), strict=True):
             try:
                 work.do(job, out / job.relative, bar)
                 report.written.append(out / job.relative)
@@ -94,7 +98,7 @@ def deblur(inputs: Sequence[Path], network: nn.Module, out: Path, settings: Sett
                 raise
             except (DbganError, OSError) as error:
                 report.failed.append(f"{job.name}: {error}")
-            bar.advance(note=job.relative.name)
+            bar.advance(planned - bar.done, note=job.relative.name)
     if settings.compare and work.shown:
         write_bytes(out / COMPARE, page.page(work.shown, work.not_shown, weights or "a trained network"))
         report.written.append(out / COMPARE)
@@ -139,17 +143,26 @@ class _Work:
         else:
             self._picture(job, target, bar)
 
+    def count(self, job: Job) -> int:
+        """About how many tiles it will take; 1 where its file does not say. Only heads of files are read."""
+        if job.clip:
+            frames, shape = estimate(job.path)
+            return max(1, frames) * self._tiles(shape)
+        with contextlib.suppress(OSError), job.open() as handle:
+            return self._tiles(picture.size(handle))
+        return 1
+
+    def _tiles(self, size: tuple[int, int] | None) -> int:
+        if size is None or 0 in size or size[0] * size[1] <= getattr(self.network, "whole_pixels", 0):
+            return 1
+        return len(tiles.spans(size[0], self.tile)) * len(tiles.spans(size[1], self.tile))
+
     def restore(self, pixels: Pixels, bar: Progress, name: str) -> Pixels:
         """One picture, its tiles told on the bar."""
-        height, width = pixels.shape[:2]
-        count = len(tiles.spans(height, self.tile)) * len(tiles.spans(width, self.tile))
-        done = 0
 
         def told(*_: object) -> None:
-            nonlocal done
-            done += 1
-            if count > 1:
-                bar.advance(0, note=f"{name}, tile {done} of {max(done, count)}")
+            if bar.done < bar.total:
+                bar.advance(note=name)
 
         hook = self.network.register_forward_hook(told)
         try:
@@ -182,7 +195,6 @@ class _Work:
 
         def restore(pixels: Pixels, index: int) -> Pixels:
             restored = self.restore(pixels, bar, f"{job.relative.name}, frame {index + 1} of {count}")
-            bar.advance(0, note=f"{job.relative.name}, frame {index + 1} of {count}")
             if index == count // 2:
                 self._show(f"{job.relative}, frame {index + 1}", pixels, restored)
             return restored

@@ -133,7 +133,7 @@ def frames(
     index, last, convert = 0, 0.0, _Converter()
     start: float | None = None
     try:
-        with _opened(path) as container:
+        with open_clip(path) as container:
             stream = _stream(container)
             for frame in _decoded(container, stream, missing_bytes(path), max_pixels):
                 time = _time(frame, stream, index)
@@ -158,7 +158,7 @@ def metadata(path: Path) -> dict[str, Any]:
     """
     meta = empty_meta()
     try:
-        with _opened(path) as container:
+        with open_clip(path) as container:
             tags = {key.lower(): value for key, value in container.metadata.items()}
     except Exception:  # as above: a damaged container has no tags
         return meta
@@ -202,7 +202,12 @@ def _said(error: Exception) -> str:
     return str(getattr(error, "strerror", "") or type(error).__name__)
 
 
-def _opened(path: Path) -> InputContainer:
+def open_clip(path: Path) -> InputContainer:
+    """The container of a clip, told by its content; no other demuxer or protocol is tried.
+
+    Raises:
+        ClipError: it is none.
+    """
     require("av", "reading video", distribution="av")
     import av
 

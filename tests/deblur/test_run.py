@@ -118,6 +118,15 @@ def test_a_gpu_restores_in_bf16_where_there_is_one(tmp_path: Path, monkeypatch: 
     assert seen == [("cuda", "bf16"), ("cpu", "fp32")]
 
 
+def test_progress_counts_tiles_of_pictures_and_of_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """150x90 px are 3x2 tiles of 64, a clip of 5 frames of 48x64 px is 5, and what cannot be read is 1."""
+    picture_file(tmp_path / "in" / "a.png", 1, 150, 90)
+    make_clip(tmp_path / "in" / "clip.mp4")
+    (tmp_path / "in" / "z.png").write_bytes(b"nothing")
+    deblur([tmp_path / "in"], Negative(), tmp_path / "out", FAST)
+    assert "deblur (tiles): 12 of 12 done" in capsys.readouterr().out
+
+
 def test_a_network_that_gives_nan_fails_the_picture_and_not_the_run(tmp_path: Path) -> None:
     broken = Negative()
     broken.one.data.fill_(float("nan"))
