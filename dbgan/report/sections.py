@@ -19,13 +19,22 @@ from dbgan.report.pictures import Album, Picture
 AUDIT_FIGURES = (
     ("variants.png", "Sharp frames and BGAN's blur of them under different noise z (like the paper's Fig. 4)"),
     ("psnr.png", "Distance between blurry and sharp: synthetic pairs against averaged ones"),
+    ("distances.png", "Distances from the real captures by each measure; 1 is that of the sharp frames"),
     ("strength.png", "Blur strength of real captures, synthetic and averaged blur"),
     ("real.png", "Real captures beside synthetic blur"),
 )
 AUDIT_WORDS = {
     "psnr": "PSNR between blurry and sharp, dB",
     "strength": "Blur strength",
-    "distance": "Wasserstein distance from the blur of real captures",
+    "distance": "Wasserstein distance from the real captures",
+    "classifier": "AUC of a classifier that tells a set from the real captures (0.5: it cannot)",
+    "kid": "KID from the real captures",
+    "alignment": "Shift between blurry and sharp, px",
+    "drift": "Low-pass difference between blurry and sharp, 8-bit levels",
+    "straight_motion": "Pictures with straight motion",
+    "content_gap": "Difference in content left after matching, standard deviations",
+    "diversity": "What another z changes",
+    "usefulness": "Gain of a small network trained on each corpus, real test pairs",
     "median_difference": "Median blur strength minus that of real captures",
     "z_sensitivity": "Mean change of the picture when only z changes, of [0, 1]",
 }
@@ -250,12 +259,14 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
 def params_text(params: Params) -> str:
     """params.yaml as validated, defaults filled in, without what may hold names of people.
 
-    Left out are raw folders, globs and folders of weights files; of pinned sequences only the number per split is kept,
-    of known leaks only why they are known.
+    Left out are raw folders, globs, patterns, lists of splits and folders of weights files; of pinned sequences only
+    the number per split is kept, of known leaks only why they are known.
     """
     values = params.model_dump(mode="json")
     for source in values["sources"].values():
-        del source["root"], source["ingest"]["blur_glob"], source["ingest"]["sharp_glob"]
+        del source["root"]
+        for name in ("blur_glob", "sharp_glob", "blur_regex", "sharp_regex", "split_list"):
+            del source["ingest"][name]
         device = source["ingest"]["device"]
         if isinstance(device, dict):
             source["ingest"]["device"] = sorted(set(device.values()))
@@ -263,4 +274,6 @@ def params_text(params: Params) -> str:
     values["leaks"]["known"] = sorted(set(values["leaks"]["known"].values()))
     for own in (*values["bgan"].values(), values["dbgan"]["common"]):
         own["perceptual"]["weights"] = PurePath(own["perceptual"]["weights"]).name
+    for own in values["audit"].values():
+        own["features"]["weights"] = PurePath(own["features"]["weights"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

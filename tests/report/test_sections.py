@@ -12,11 +12,17 @@ from tests.report.conftest import Project
 def test_what_may_hold_names_of_people_is_not_printed(project: Project) -> None:
     values = project.params.model_dump(mode="json")
     source = values["sources"]["phones"]
-    source["ingest"] |= {"device": {"anna/*": "Pixel 8"}, "blur_glob": "berta/*", "sharp_glob": "carla/*"}
+    source["ingest"] |= {"device": {"anna/*": "Pixel 8"}}
+    values["sources"]["city"]["ingest"] = {"layout": "paired", "blur_glob": "berta/*", "sharp_glob": "carla/*"}
+    patterns = {"blur_regex": "(?P<sequence>frida)/(?P<frame>.*)", "sharp_regex": "(?P<sequence>gerd)/(?P<frame>.*)"}
+    values["sources"]["train-pairs"]["ingest"] = {"layout": "paired", **patterns}
     source["curate"]["pinned"] = {"dora-walk": "val"}
     values["bgan"]["demo"]["perceptual"] = {"weights": "/home/emil/vgg.pth"}
+    values["audit"]["demo"]["features"] = {"weights": "/home/emil/vgg.pth"}
     said = params_text(type(project.params).model_validate(values))
-    assert [name for name in ("anna", "berta", "carla", "dora", "emil", "private-name") if name in said] == []
+    assert [
+        name for name in ("anna", "berta", "carla", "dora", "emil", "frida", "gerd", "private-name") if name in said
+    ] == []
     assert "Pixel 8" in said
     assert "val: 1" in said
 

@@ -46,7 +46,7 @@ def matched_boxes(
     """`count` crops of `side` px whose content is nearest to as many drawn from `targets`.
 
     Args:
-        y: HW float32 luma in [0, 1] of the picture; of a pair, of its sharp half.
+        y: HW float32 luma in [0, 1] of the picture; of a pair, of its blurry half, as the targets are of blurry crops.
         side: px.
         count: how many; fewer where the picture has room for fewer.
         rng: draws the candidates, four for each crop, and the targets.

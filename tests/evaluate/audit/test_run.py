@@ -168,7 +168,8 @@ def test_the_page_says_the_verdict_first_and_needs_no_network(tmp_path: Path) ->
     value = audit("demo", PARAMS, root, root / "out")
     page = (root / "out" / "index.html").read_text()
     assert f"<h1>{escape(value['verdict'][0])}</h1>" in page
-    assert page.count('<img src="data:image/png;base64,') == page.count("<img") == 6
+    assert page.count('<img src="data:image/') == page.count("<img") == 6
+    assert page.count("data:image/jpeg;base64,") == 2
     assert "http" not in page
     assert "prefers-color-scheme: dark" in page
     assert page.index("<h1>") < page.index("<table>") < page.index("<img")
