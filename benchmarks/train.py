@@ -1,8 +1,10 @@
 """One adversarial step of BGAN and of DBGAN at the paper's size, beside the loop people write, on the same frames.
 
 Every way runs in a process of its own, one after the other: `$DBGAN_BENCH_WARM` steps, then `$DBGAN_BENCH_STEPS` whose
-median counts. `$DBGAN_BENCH_MODELS` (bgan, dbgan-plain, dbgan-rrdb) chooses among the networks, `$DBGAN_BENCH_COMPILE`
-turns torch.compile on for dbgan's own step. Peak memory is the process's VmHWM, and on CUDA torch's own peak as well.
+median counts. CPU seconds are those of that process, without the DataLoader's workers; on a busy machine they tell more
+than the clock. `$DBGAN_BENCH_MODELS` (bgan, dbgan-plain, dbgan-rrdb) chooses among the networks,
+`$DBGAN_BENCH_COMPILE=1` turns torch.compile on for dbgan's own step. `$DBGAN_BENCH_CROP`, `$DBGAN_BENCH_BATCH` and
+`$DBGAN_BENCH_THREADS` make it smaller. Peak memory is the process's VmHWM, and on CUDA torch's own peak as well.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ def run() -> None:
     """Print one table: seconds a step, how many times faster, the wait for data, peak memory."""
     device = torch.cuda.get_device_name() if CUDA else f"CPU, {THREADS} threads"
     print(f"batch {BATCH}, crops of {CROP} px of {PAIRS} pairs of 720p, median of {STEPS} steps on {device}")
-    table = Table("network", "way", "s/step", "times", "wait for data", "peak MB", "of which CUDA", box=None)
+    table = Table(
+        "network", "way", "s/step", "times", "CPU s/step", "wait for data", "peak MB", "of which CUDA", box=None
+    )
     with tempfile.TemporaryDirectory() as folder:
         write_frames(Path(folder))
         for model in MODELS:
@@ -67,8 +71,8 @@ def run() -> None:
                 share = f"{told['wait_s'] / told['step_s']:.2%}" if "wait_s" in told else ""
                 name = f"dbgan, {told['how']}" if way == "ours" else "the loop people write"
                 cuda = f"{told['cuda_mb']:.0f}" if CUDA else ""
-                row = (model, name, f"{told['step_s']:.3f}", f"{times:.2f}", share, f"{told['peak_mb']:.0f}", cuda)
-                table.add_row(*row)
+                seconds, cpu, peak = f"{told['step_s']:.3f}", f"{told['cpu_s']:.3f}", f"{told['peak_mb']:.0f}"
+                table.add_row(model, name, seconds, f"{times:.2f}", cpu, share, peak, cuda)
     Console(width=140).print(table)
 
 
@@ -84,8 +88,8 @@ def in_a_process(model: str, way: str, folder: Path) -> dict[str, Any]:
 def measure(model: str, way: str, folder: Path) -> dict[str, Any]:
     """Median seconds of a step, of which waiting for data, and peak memory."""
     torch.set_num_threads(THREADS)
+    told: dict[str, Any] = {}
     if way == "todays":
-        told: dict[str, Any] = {}
         times = timed(todays_step(model, folder / "raw" / "GOPR0001_11_00"))
     else:
         task, numerics = our_task(model, folder / "datasets")
@@ -93,7 +97,8 @@ def measure(model: str, way: str, folder: Path) -> dict[str, Any]:
         with numerics.active():
             times, wait_s = timed_with_wait(task, numerics)
         told["wait_s"] = wait_s
-    told |= {"step_s": statistics.median(times), "peak_mb": high_water_mb()}
+    told |= {"step_s": statistics.median(t for t, _ in times), "cpu_s": statistics.median(c for _, c in times)}
+    told["peak_mb"] = high_water_mb()
     return told | ({"cuda_mb": torch.cuda.max_memory_allocated() / 1e6} if CUDA else {})
 
 
@@ -123,33 +128,35 @@ def our_task(model: str, datasets: Path) -> tuple[Task, Numerics]:
     return dbgan.DbganTask("bench", "train", common, base, None, "", data, numerics), numerics
 
 
-def timed(step: Callable[[], Any]) -> list[float]:
-    """Seconds of each of `STEPS` steps, after `WARM` others."""
+def timed(step: Callable[[], Any]) -> list[tuple[float, float]]:
+    """Seconds and CPU seconds of each of `STEPS` steps, after `WARM` others."""
     for _ in range(WARM):
         step()
-    times = []
-    for _ in range(STEPS):
-        started = now()
-        step()
-        times.append(now() - started)
-    return times
+    return [one(step) for _ in range(STEPS)]
 
 
-def timed_with_wait(task: Task, numerics: Numerics) -> tuple[list[float], float]:
+def one(step: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds and CPU seconds of one step."""
+    started, worked = now(), time.process_time()
+    step()
+    return now() - started, time.process_time() - worked
+
+
+def timed_with_wait(task: Task, numerics: Numerics) -> tuple[list[tuple[float, float]], float]:
     """As `timed`, and the seconds of a step in which it waited for data; on CUDA of as many steps more, because the
     stopwatch waits for the device at every border."""
     numbers = iter(range(1, 10**9))
     watch = Stopwatch(numerics.device)
-    for _ in range(WARM):
+
+    def step() -> None:
         task.step(next(numbers))
-    times = []
-    for watched in (False, True) if CUDA else (True,):
-        with measured(watch) if watched else contextlib.nullcontext():
-            for _ in range(STEPS):
-                started = now()
-                task.step(next(numbers))
-                times += [now() - started] if watched is not CUDA else []
-    return times, watch.seconds["data"] / STEPS
+
+    for _ in range(WARM):
+        step()
+    times = [one(step) for _ in range(STEPS)] if CUDA else []
+    with measured(watch):
+        watched = [one(step) for _ in range(STEPS)]
+    return times or watched, watch.seconds["data"] / STEPS
 
 
 def now() -> float:
