@@ -115,7 +115,7 @@ def test_the_page_on_new_devices_works_as_written(finished: Project, tmp_path: P
     project = finished.copy(tmp_path / "project")
     page = (PROJECT / "docs/new-device.md").read_text()
     commands = re.findall(r"```\n(.+?)\n```", page)
-    assert [command.split()[0] for command in commands] == ["mkdir", "dvc", "touch", "dvc", "dbgan", "dvc", "git"]
+    assert [command.split()[0] for command in commands] == ["mkdir", "dvc", "echo", "dvc", "dbgan", "dvc", "git"]
     for number in range(6):
         folder = tmp_path / "photos" / f"walk-{number // 2}"
         folder.mkdir(parents=True, exist_ok=True)
