@@ -90,14 +90,21 @@ class Axis:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Axis:
-        """The axis from the lowest to the highest of finite `values`; logarithmic where the highest is 20 medians."""
+        """The axis from the lowest to the highest of finite `values`; logarithmic where the highest is 20 medians.
+
+        A logarithmic axis begins at the lowest value over zero, at most six decades below the highest: zeros, such as
+        the sharpness of a plane, are in its first bar.
+        """
         known = values[np.isfinite(values)]
         if known.size == 0:
             return cls(0.0, 1.0, False)
         low, high = float(known.min()), float(known.max())
         if low == high:
             return cls(low, low + max(1e-9, abs(low) * 1e-3), False)
-        return cls(low, high, low > 0 and high > 20 * float(np.median(known)))
+        if low < 0 or high <= 20 * float(np.median(known)):
+            return cls(low, high, False)
+        start = max(float(known[known > 0].min()), 1e-6 * high)
+        return cls(start, high, True) if start < high else cls(low, high, False)
 
     def value(self, step: int) -> float:
         """The value at a position, to 4 significant digits, so that what people read is what is compared."""

@@ -201,3 +201,14 @@ def test_a_note_is_written_with_the_decision_and_undone_by_itself(review: Review
     assert review.note_of("a/1") == "dark"
     review.note("a/1", "")
     assert read_decisions(review.path) == {"a/1": Decision("drop")}
+
+
+def test_an_axis_over_decades_takes_zeros_into_its_first_bar() -> None:
+    values = np.array([0.0, 0.001, 0.002, 0.004, 1.0, np.nan])
+    axis = Axis.of(values)
+    assert (axis.low, axis.high, axis.logarithmic) == (0.001, 1.0, True)
+    assert axis.counts(values)[0] == 2
+    assert axis.counts(values).sum() == 5
+    assert beyond(values, axis.band(1, STEPS)).tolist() == [True, True, False, False, False, False]
+    assert not beyond(values, axis.band(0, STEPS)).any()
+    assert not Axis.of(np.array([0.0, 0.0, 0.0, 5.0])).logarithmic
