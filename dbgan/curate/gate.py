@@ -109,16 +109,16 @@ def side_of(corpus: Corpus, table: pd.DataFrame, role: str) -> Side:
     return Side(corpus.name, role, table["key"].tolist(), table["sequence"].tolist(), pictures)
 
 
-def refuse(found: Sequence[Leak], where: str = "") -> None:
-    """Raise `DbganError` naming the leaks that are not known, if there are any."""
+def refuse(found: Sequence[Leak], where: str) -> None:
+    """Raise `DbganError` naming the leaks that are not known, if there are any; `where` says where all are listed."""
     leaks = [leak for leak in found if not leak.known]
     if not leaks:
         return
     lines = [f"  {leak.words()}" for leak in leaks[:NAMED]]
     if len(leaks) > NAMED:
-        lines.append(f"  ... and {len(leaks) - NAMED} more" + (f": {where}" if where else ""))
+        lines.append(f"  ... and {len(leaks) - NAMED} more")
     raise DbganError(
-        f"{len(leaks)} leak(s) between sides that must have nothing in common:\n" + "\n".join(lines) + "\n"
+        f"{len(leaks)} leak(s) between sides that must have nothing in common ({where}):\n" + "\n".join(lines) + "\n"
         "Next: put both into one split (`pinned` in the `curate` of their source), or leave one of each pair out (a "
         "line KEY,drop,leak in datasets/reviews/SOURCE.csv). Other recordings that only share a name: add the name to "
         "`leaks.known` with the reason."
