@@ -81,6 +81,7 @@ def toy(values: dict[str, Any]) -> dict[str, Any]:
     schedule = {"steps": 2, "lr": 1.0e-3, "lr_end": 1.0e-4}
     training = {"crop": 32, "batch": 2, "evaluate_every": 1, "checkpoint_every": 1, "threads": 1}
     small = {"discriminator": {"width": 4}, "perceptual": {"weights": "random", "width": 4}, "training": training}
+    del values["bgan"]["residual"]
     bgan = values["bgan"]["demo"]
     bgan |= small | {"warmup": {"max_steps": 2}, "phase_synthetic": schedule, "phase_real": schedule}
     bgan["generator"] = {"block": "plain", "blocks": 1, "width": 4}

@@ -28,7 +28,7 @@ def test_the_demo_says_every_weight_network_crop_batch_and_feature_that_differs(
     ):
         assert words in said["dbgan"]
     for variant in ("minus", "base", "control", "plus"):
-        assert "content weight alpha 1 (paper: 0.005); adversarial weight beta 0.002" in said[f"dbgan.{variant}"]
-        assert "perceptual weight 0.3 (paper: 1)" in said[f"dbgan.{variant}"]
+        assert "content weight alpha 1 (paper: 0.005); adversarial weight beta 0.001" in said[f"dbgan.{variant}"]
+        assert "perceptual weight 0.02 (paper: 1)" in said[f"dbgan.{variant}"]
     (alpha,) = [row for row in grouped(departures(params)) if "alpha" in row.setting]
     assert alpha.stage == "dbgan.minus, dbgan.base, dbgan.control, dbgan.plus"
