@@ -45,8 +45,8 @@ LAYOUTS: Mapping[str, Layout] = {
 ENOUGH = 20
 """Files of a folder that are looked at."""
 
-PARTICULAR = ("gopro", "gopro-all", "paired")
-"""Layouts whose sharp pictures no other layout may take for blurry ones."""
+PAIRS = {"captures": ("gopro", "gopro-all", "paired"), "frames": ("gopro", "paired")}
+"""Layout of pictures of one kind -> layouts that hold the other kind, too, and that it must not be taken for."""
 
 
 def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
@@ -62,9 +62,9 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
             "or correct `root` of the source."
         )
     scan = LAYOUTS[params.layout].scan(root, params)
-    if params.layout == "captures":
+    if params.layout in PAIRS:
         taken = [path for frame in scan.frames for path in frame.files]
-        particular = next(iter(_detected(taken, PARTICULAR)), None)
+        particular = next(iter(_detected(taken, PAIRS[params.layout])), None)
         if particular is not None:
             raise DbganError(_wrong(root, out, params, particular))
     if scan.frames or scan.files or (scan.rejects and params.layout in ("captures", "video", "corpus")):
@@ -119,10 +119,13 @@ def _some_of_each_folder(files: Sequence[str]) -> list[str]:
 
 
 def _wrong(root: Path, out: Path, params: IngestParams, found: tuple[str, Settings]) -> str:
+    if params.layout == "frames":
+        kind, other, harm = "sharp", "blurry", "Averages of blurry frames are no exposure of a camera."
+    else:
+        kind, other, harm = "blurry", "sharp", "They would teach BGAN that real photos are sharp."
     return (
-        f"{root}: the layout is `{params.layout}`, and sharp pictures lie there beside or as blurry ones.\n"
-        "They would teach BGAN that real photos are sharp. " + _looks_like(root, out, *found) + "\n"
-        "Or point `root` at the blurry pictures alone."
+        f"{root}: the layout is `{params.layout}`, which takes all pictures for {kind} ones; {other} ones lie there.\n"
+        f"{harm} " + _looks_like(root, out, *found) + f"\nOr point `root` at the {kind} pictures alone."
     )
 
 

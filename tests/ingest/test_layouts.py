@@ -132,6 +132,15 @@ def test_captures_never_take_sharp_pictures_for_blurry_ones(tmp_path: Path, tree
         ingest("x", CAPTURES, tmp_path / "raw", tmp_path / "out")
 
 
+def test_frames_never_average_blurry_pictures(tmp_path: Path) -> None:
+    names = [f"GOPR0001_11_00/{side}/{k:06d}.png" for side in ("blur", "sharp") for k in range(12)]
+    touch(tmp_path / "raw", *names)
+    params = IngestParams(layout="frames")
+    with pytest.raises(DbganError, match=r"(?s)no exposure of a camera.*--layout gopro.*sharp pictures alone"):
+        ingest("x", params, tmp_path / "raw", tmp_path / "out")
+    assert frames.scan(tmp_path / "raw" / "GOPR0001_11_00" / "sharp", params).frames
+
+
 @pytest.mark.parametrize(("split", "name"), [(TRAIN, "training"), (TEST, "test")])
 def test_a_full_official_split_is_recognised_and_a_part_is_told(split: dict[str, int], name: str) -> None:
     """The published sizes: 22 sequences of 2103 pairs and 11 of 1111."""
