@@ -298,6 +298,18 @@ class _Converter:
     def __init__(self) -> None:
         self._made_for: tuple[Any, ...] = ()
         self._graph: Any = None
+        self._matrices: dict[int, NDArray[np.int32] | None] = {}
+
+    def matrix(self, frame: VideoFrame) -> NDArray[np.int32] | None:
+        """The frame's display matrix (`_matrix`), read from the first frame of each angle of rotation.
+
+        Whoever looks at a frame's side data makes PyAV keep the frame in a cycle, until the garbage is collected:
+        hundreds of megabytes where it is done for each.
+        """
+        angle = int(frame.rotation)
+        if angle not in self._matrices:
+            self._matrices[angle] = _matrix(frame)
+        return self._matrices[angle]
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """HWC uint8 RGB, not turned."""
@@ -323,7 +335,7 @@ def _rgb_graph(width: int, height: int, pix_fmt: str, colorspace: int, color_ran
 def _upright(frame: VideoFrame, convert: _Converter) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     pixels = convert(frame)
     warnings = []
-    turned = _turned(pixels, _matrix(frame))
+    turned = _turned(pixels, convert.matrix(frame))
     if turned is not pixels:
         warnings.append("rotated")
     if int(frame.color_trc) in _HDR:

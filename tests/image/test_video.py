@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from fractions import Fraction
 from pathlib import Path
@@ -248,3 +249,17 @@ def test_frames_that_promise_too_many_pixels_are_refused(tmp_path: Path) -> None
     with pytest.raises(video.ClipError) as caught:
         next(video.frames(path, max_pixels=1000))
     assert caught.value.reason == "too_large"
+
+
+def test_frames_are_let_go_as_they_are_read(tmp_path: Path) -> None:
+    """Without the collector's help: what a frame of PyAV refers to must not refer back to it."""
+    path = write_clip(tmp_path / "clip.mp4", [picture(k) for k in range(40)])
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in video.frames(path):
+            last = frame.index
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert (last, alive <= 3) == (39, True)
