@@ -5,14 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbgan.params.ingest import OF_LAYOUT
-
 if TYPE_CHECKING:
     from dbgan.engine import BuildReport
     from dbgan.params import IngestParams
-
-_PRIVATE = ("blur_glob", "sharp_glob", "blur_regex", "sharp_regex", "split_list")
-"""Parameters that hold names of folders."""
 
 
 def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: int = 1) -> BuildReport:
@@ -67,12 +62,7 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
 
 
 def _recorded(params: IngestParams) -> dict[str, Any]:
-    """The parameters that a corpus tells of itself: those that shape it, and no name of a file or folder.
-
-    Globs name folders, and those name people ("Anna's iPhone"): of `device` only the names they stand for are told.
-    """
-    foreign = {name for names in OF_LAYOUT.values() for name in names} - {*OF_LAYOUT[params.layout]}
-    recorded = params.model_dump(exclude={*foreign, "max_reject_fraction", *_PRIVATE}, exclude_none=True)
-    if isinstance(params.device, dict):
-        recorded["device"] = sorted(set(params.device.values()))
-    return {key: value for key, value in recorded.items() if value != ""}
+    """The parameters that a corpus tells of itself: those that shape it, and no name of a file or folder."""
+    told = params.told()
+    del told["max_reject_fraction"]
+    return {key: value for key, value in told.items() if value is not None and value != ""}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ OF_LAYOUT: dict[str, tuple[str, ...]] = {
     "corpus": ("blur_field", "sharp_field"),
 }
 """Parameters that only one layout reads: set for another they are an error, and its corpora do not record them."""
+
+PRIVATE = ("blur_glob", "sharp_glob", "blur_regex", "sharp_regex", "split_list")
+"""Parameters that hold names of folders and files."""
 
 
 class IngestParams(Model):
@@ -83,6 +86,17 @@ class IngestParams(Model):
         "blur", description="corpus only: field of blurry pictures in the tars, before its extension"
     )
     sharp_field: str = Field("sharp", description="corpus only: field of sharp pictures in the tars")
+
+    def told(self) -> dict[str, Any]:
+        """The parameters as others may read them: without those of other layouts, and without names of folders.
+
+        Globs name folders, and those name people ("Anna's iPhone"): of `device` only the names they stand for are told.
+        """
+        foreign = {name for names in OF_LAYOUT.values() for name in names} - {*OF_LAYOUT[self.layout]}
+        told = self.model_dump(mode="json", exclude={*foreign, *PRIVATE})
+        if isinstance(self.device, dict):
+            told["device"] = sorted(set(self.device.values()))
+        return told
 
     @model_validator(mode="after")
     def _only_what_the_layout_reads(self) -> IngestParams:

@@ -263,13 +263,9 @@ def params_text(params: Params) -> str:
     the number per split is kept, of known leaks only why they are known.
     """
     values = params.model_dump(mode="json")
-    for source in values["sources"].values():
+    for name, source in values["sources"].items():
         del source["root"]
-        for name in ("blur_glob", "sharp_glob", "blur_regex", "sharp_regex", "split_list"):
-            del source["ingest"][name]
-        device = source["ingest"]["device"]
-        if isinstance(device, dict):
-            source["ingest"]["device"] = sorted(set(device.values()))
+        source["ingest"] = params.sources[name].ingest.told()
         source["curate"]["pinned"] = dict(sorted(Counter(source["curate"]["pinned"].values()).items()))
     values["leaks"]["known"] = sorted(set(values["leaks"]["known"].values()))
     for own in (*values["bgan"].values(), values["dbgan"]["common"]):
