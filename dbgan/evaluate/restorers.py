@@ -120,12 +120,21 @@ class FolderRestorer:
         """Those of which any picture is there; then all must be.
 
         Raises:
-            DbganError: a source is there in part: a mean over some of its pictures would be compared with one over all.
+            DbganError: one file is taken for two pictures; or a source is there in part: a mean over some of its
+                pictures would be compared with one over all.
         """
         whole = []
+        owners: dict[Path, tuple[str, str]] = {}
         for source, corpus in corpora.items():
             self.numbers.update({(source, key): number for number, key in enumerate(corpus.keys, start=1)})
-            missing = [key for key in corpus.keys if self.file(source, key) is None]
+            found = {key: self.file(source, key) for key in corpus.keys}
+            for key, file in found.items():
+                if file is not None and owners.setdefault(file, (source, key)) != (source, key):
+                    raise DbganError(
+                        f"{file}: `files: {self.files}` takes it for {' '.join(owners[file])} and for {source} {key}.\n"
+                        "Next: name {source} in `files`, or name the one source that it is of in `sources`."
+                    )
+            missing = [key for key, file in found.items() if file is None]
             if not missing:
                 whole.append(source)
             elif len(missing) < len(corpus):

@@ -86,6 +86,12 @@ def test_published_results_are_found_by_number_and_score_their_source_alone(test
     assert json.loads((tmp_path / "out" / "pictures.json").read_text())[0]["source"] == "gopro"
 
 
+def test_one_file_is_never_scored_as_two_pictures(test_folder: Path, tmp_path: Path) -> None:
+    published(test_folder, "gopro", tmp_path / "paper")
+    with pytest.raises(DbganError, match=r"0001_out.png: (.|\n)*gopro s0/0 and for reds s0/0(.|\n)*`sources`"):
+        scores(test_folder, tmp_path / "out", ExternalParams(path=str(tmp_path / "paper"), files="{number:04d}_out"))
+
+
 def test_a_source_restored_in_part_is_refused_with_what_is_missing(test_folder: Path, tmp_path: Path) -> None:
     published(test_folder, "gopro", tmp_path / "paper", shift=1)
     external = ExternalParams(path=str(tmp_path / "paper"), files="{number:04d}_out", sources=["gopro"])
