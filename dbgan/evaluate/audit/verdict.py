@@ -139,7 +139,8 @@ def _measures(facts: Facts) -> list[str]:
     compared = [m for m in facts.distances["synthetic"] if m in lowest]
     if not apart:
         return [
-            f"By none of {len(compared)} measures is it further from the real captures than these are from each other."
+            f"No distance ({len(compared)} measures) lies surely above what separates real captures from other real "
+            "captures."
         ]
     named = [
         f"{MEASURES[m].words} ({facts.distances['synthetic'][m].value:.2g} {MEASURES[m].unit} against "
@@ -147,8 +148,8 @@ def _measures(facts: Facts) -> list[str]:
         for m in apart
     ]
     return [
-        f"It is further from the real captures than these are from each other by {len(apart)} of {len(compared)} "
-        f"measures: {', '.join(named)}."
+        f"It differs from real captures more than these do from other real captures by {len(apart)} of "
+        f"{len(compared)} measures: {', '.join(named)}."
     ]
 
 
