@@ -116,7 +116,8 @@ def with_settings(model: type[M], settings: Sequence[str] | None, /, **fixed: An
         if key in values:
             raise ParamsError(f"--set {text}: {key} was given before, as {values[key]!r}")
         try:
-            values[key] = yaml.safe_load(value)
+            # A glob is text: YAML would take its star for the reference to an anchor.
+            values[key] = value if value.startswith("*") else yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ParamsError(f"--set {text}: the value is not YAML: {error}") from None
     return validated(model, {**values, **fixed}, "--set")

@@ -63,7 +63,10 @@ def best_device() -> str:
 
 def to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
     """HWC uint8 -> (1, 3, H, W) float32 in [0, 1], channels last (as the picture lies in memory already)."""
-    return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float().div_(255.0)
+    stored = torch.from_numpy(np.ascontiguousarray(image))
+    if torch.device(device).type == "cuda":
+        stored = stored.pin_memory()  # from there it is copied while the device computes
+    return stored.to(device, non_blocking=True).permute(2, 0, 1)[None].float().div_(255.0)
 
 
 def to_image(picture: Tensor) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""synthesize@NAME: sharp frames of train sources and a blur -> datasets/synthetic/NAME; --dry-run: what it takes."""
+"""synthesize@NAME, blur@NAME: sharp train frames and a blur -> datasets/synthetic/NAME; --dry-run: what it takes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pipelines.stage import DATASETS, MODELS, flag, item_of, main, one_argument
 
 def run(params: Params) -> None:
     dry_run = flag("dry-run")
-    name = one_argument("a name under `synthesize`")
-    values = item_of(params.synthesize, name, "synthesize")
+    name = one_argument("a name under `synthesize` or `blur`")
+    values = item_of(params.synthetic, name, "synthesize and blur")
     told = synthesize(name, values, DATASETS, MODELS, DATASETS / "synthetic" / name, dry_run=dry_run)
     if isinstance(told, Estimate):
         print_facts(told.facts())

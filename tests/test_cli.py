@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -322,6 +323,25 @@ def test_deblur_refuses_a_generator_of_blur(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "bgan" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_blur_takes_a_folder_of_any_name_and_makes_its_pairs_again(corpus: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "Anna's photos (2)", tmp_path / "blurred pairs"
+    shutil.copytree(corpus, source)
+    header = json.loads((source / "corpus.json").read_text())
+    (source / "corpus.json").write_text(json.dumps({**header, "name": source.name}))
+
+    done = dbgan("blur", source, out, "--model", "kernel", "--set", "kernel={grid: 9}")
+    assert done.exit_code == 0, done.output
+    key = dbgan("corpus", "ls", out).stdout.split()[0]
+    again = dbgan("blur", out, "--like", key)
+    assert again.exit_code == 0, again.output
+    assert "the same" in again.output
+
+
+def test_a_glob_is_given_as_it_is_written() -> None:
+    params = cli.with_settings(IngestParams, ["blur_glob=*/blur/*.png", "sharp_glob=*/sharp/*.png"], layout="paired")
+    assert (params.blur_glob, params.sharp_glob) == ("*/blur/*.png", "*/sharp/*.png")
 
 
 def test_blur_by_kernel_makes_pairs_with_lineage(corpus: Path, tmp_path: Path) -> None:

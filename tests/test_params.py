@@ -98,3 +98,24 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Path, "read_text", refuse)  # permissions do not stop the superuser
     with pytest.raises(ParamsError, match=r"params\.yaml: cannot be read \(Permission denied\)"):
         load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "entry", "message"),
+    [
+        ("synthesize", "k", {"model": "kernel"}, r"synthesize\.k names no generator\. Move it to blur\.k"),
+        ("blur", "b", {"generator": "demo"}, r"blur\.b names a generator\. Move it to synthesize\.b"),
+        ("blur", "demo", {"model": "kernel"}, "both name 'demo'"),
+        ("blur", "k", {"model": "kernel", "camera": "datasets/train/x.cameras.json"}, "no item of `calibrate` makes"),
+    ],
+)
+def test_a_corpus_stands_in_the_section_whose_stage_watches_what_it_reads(
+    tmp_path: Path, section: str, name: str, entry: dict[str, object], message: str
+) -> None:
+    values = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    values[section] = {**(values[section] or {}), name: {"sharp": ["demo-gopro"], **entry}}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+
+    with pytest.raises(ParamsError, match=message):
+        load(path)

@@ -22,6 +22,7 @@ from dbgan.blur.kernels import (
 )
 from dbgan.blur.model import Expose, Record
 from dbgan.blur.response import Response, check_response, light_of, stored_levels
+from dbgan.blur.sensor import BAND
 from dbgan.blur.varying import convolve_varying, node_positions
 from dbgan.seeds import generator
 
@@ -122,7 +123,10 @@ class KernelBlur:
     ) -> NDArray[np.float32]:
         """The convolved light of one picture, without N; see `dbgan.blur.model.LightBlur`."""
         (sharp,) = frames
-        return blurred_light(expose(sharp).astype(np.float32), parameters)
+        light = np.empty(sharp.shape, np.float32)
+        for top in range(0, len(sharp), BAND):  # of a large picture, float64 is twice what is kept
+            light[top : top + BAND] = expose(sharp[top : top + BAND])
+        return blurred_light(light, parameters)
 
 
 def blurred_light(light: NDArray[np.float32], parameters: dict[str, Any]) -> NDArray[np.float32]:

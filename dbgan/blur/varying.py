@@ -71,6 +71,8 @@ def _add_node(
     along: NDArray[np.float64],
 ) -> None:
     """Add one node's share, computed only where its weight is above 0."""
+    if not (down.any() and along.any()):
+        return  # more nodes than pixels: this one lies between two of them
     rows, columns = _extent(down), _extent(along)
     tall, wide = kernel.shape[0] // 2, kernel.shape[1] // 2
     part = padded[

@@ -186,8 +186,8 @@ def _check_room(out: Path, each: int, samples: int) -> None:
     free = shutil.disk_usage(out).free
     if free < needed:
         raise StorageError(
-            f"{out}: {samples} samples of about {each / 1e6:.2f} MB each need {needed / 1e9:.1f} GB with some reserve; "
-            f"this disk has {free / 1e9:.1f} GB free.\n"
+            f"{out}: {samples} samples of about {each / 1e6:.2f} MB each need {needed / 1e9:.3g} GB with some reserve; "
+            f"this disk has {free / 1e9:.3g} GB free.\n"
             "Next: make room on this disk, choose another, or ask for fewer; nothing was built yet."
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dbgan.params.base import Model, Name
+from dbgan.params.base import Model, Name, Positive
 from dbgan.params.blur import AverageParams, Camera, KernelParams
 
 BlurModel = Literal["bgan", "average", "kernel"]
@@ -72,3 +72,10 @@ class SynthesizeParams(Model):
     def shares(self) -> dict[BlurModel, float]:
         """Model -> its share of the shards, above 0."""
         return {name: share for name, share in self.models.items() if share > 0} or {self.model: 1.0}
+
+
+class CalibrateParams(Model):
+    """Constants of a train source's cameras -> datasets/train/NAME.cameras.json, for `camera`."""
+
+    device: str = Field("", description="only this device, as the manifest names it; empty: each")
+    pictures: Positive = Field(64, description="measured of each device at most, chosen by the hash of their key")

@@ -221,8 +221,9 @@ def corpora(album: Album, params: Params) -> list[CorpusCard]:
             f"curate/{name}/contact.png", f"Contact sheet of {name}: kept and dropped samples", f"curate@{name}"
         )
         cards.append(CorpusCard(name, source.use, header, curated, contact))
-    for name in params.synthesize:
-        header = album.inputs.json("datasets", f"synthetic/{name}/corpus.json", f"synthesize@{name}")
+    for name in params.synthetic:
+        stage = "synthesize" if name in params.synthesize else "blur"
+        header = album.inputs.json("datasets", f"synthetic/{name}/corpus.json", f"{stage}@{name}")
         cards.append(CorpusCard(name, "synthetic", header))
     return cards
 
@@ -249,10 +250,9 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
     for variant, tune in params.dbgan.finetune.items():
         mixed = f"{tune.mix:.0%} of the crops from {', '.join(tune.mixed)}" if tune.mixed else "none"
         said.append((f"Synthetic pairs in {variant}", mixed))
-    for name, synth in params.synthesize.items():
-        said.append(
-            (f"Blur of {name}", f"{synth.model} {synth.generator}, {synth.variants} per frame, seed {synth.seed}")
-        )
+    for name, synth in params.synthetic.items():
+        made_by = f"{' and '.join(synth.shares)} {synth.generator}".strip()
+        said.append((f"Blur of {name}", f"{made_by}, {synth.variants} per frame, seed {synth.seed}"))
     return said
 
 

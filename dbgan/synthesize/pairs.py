@@ -11,6 +11,7 @@ from dbgan.blur.compose import make
 from dbgan.blur.model import Blur, window_of
 from dbgan.corpus import receipts
 from dbgan.corpus.header import Header
+from dbgan.corpus.layout import slug
 from dbgan.corpus.read import read_header
 from dbgan.corpus.verify import verify
 from dbgan.engine import BuildReport, build_corpus
@@ -105,7 +106,8 @@ def blur_corpus(
         raise ParamsError(f"blur model {model!r} {wanted}.\nNext: --weights models/bgan/NAME/weights.safetensors")
     # The weights have no name here, so corpus.json names them by their digest.
     generator = f"sha256-{sha256_file(weights)}" if weights is not None else ""
-    values = {"sharp": [source.name], "model": model, "generator": generator, "variants": variants, "seed": seed}
+    # A folder given by hand may have any name; that of a source has letters, digits, _ and - only.
+    values = {"sharp": [slug(source.name)], "model": model, "generator": generator, "variants": variants, "seed": seed}
     params = validated(SynthesizeParams, {"image": source.ext, **(settings or {}), **values}, f"dbgan blur {corpus}")
     blurs = make_blurs(params, weights)
     if dry_run:

@@ -7,7 +7,7 @@ import pytest
 
 from dbgan.blur import Sensor, camera
 from dbgan.blur.response import linear_table
-from dbgan.blur.sensor import bayer_channels, demosaic, expose, sense, shot_read_noise
+from dbgan.blur.sensor import Mosaic, bayer_channels, demosaic, expose, sense, shot_read_noise
 from dbgan.seeds import generator
 
 QUIET = Sensor(shot=0.0, read=0.0, white_balance=(1.0, 1.0, 1.0))
@@ -110,3 +110,18 @@ def test_jpeg_is_a_round_trip_of_moderate_loss() -> None:
 def test_wrong_constants_are_refused_at_once(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sensor(**wrong)
+
+
+@pytest.mark.parametrize("mosaic", ["", "RGGB", "GBRG"])
+@pytest.mark.parametrize("height", [1, 2, 33, 130])
+def test_no_byte_depends_on_the_bands_that_a_picture_is_sensed_in(
+    mosaic: Mosaic, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light = np.random.default_rng(3).random((height, 20, 3)) * 1.5
+    sensor = Sensor(shot=1e-3, read=1e-4, mosaic=mosaic, tone=0.5, jpeg_quality=0)
+    pictures = []
+    for band in (2, 6, 64, 1000):
+        monkeypatch.setattr("dbgan.blur.sensor.BAND", band)
+        pictures.append(sense(light, sensor, generator(1, "test")))
+
+    assert all(np.array_equal(pictures[0], other) for other in pictures[1:])

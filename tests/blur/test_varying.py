@@ -76,3 +76,10 @@ def test_nodes_lie_from_corner_to_corner_in_half_diagonals() -> None:
 def test_what_is_no_grid_of_kernels_is_refused(kernels: list[list[np.ndarray]]) -> None:
     with pytest.raises(ValueError, match=r"equal rows|sum 9"):
         convolve_varying(light(), kernels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2), (3, 33), (33, 1)])
+def test_a_picture_with_fewer_pixels_than_nodes_is_blurred(size: tuple[int, int]) -> None:
+    flat = np.full((*size, 3), 0.5)
+
+    assert np.abs(convolve_varying(flat, [[gaussian_kernel(1.0)] * 9] * 9) - 0.5).max() < 1e-12
