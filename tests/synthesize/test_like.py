@@ -35,8 +35,9 @@ def test_every_pair_of_every_model_is_made_again_bit_exact(mixed: Path) -> None:
     assert "the same" in str(made)
 
 
-def test_jpeg_pairs_are_made_again_bit_exact(datasets: Path, tmp_path: Path) -> None:
-    settings = {"image": "jpg", "jpeg_quality": 80}
+@pytest.mark.parametrize("image", ["jpg", "webp"])
+def test_pairs_of_other_file_types_are_made_again_bit_exact(datasets: Path, tmp_path: Path, image: str) -> None:
+    settings = {"image": image, "jpeg_quality": 80, "camera": "default"}
     blur_corpus(datasets / "train/city", tmp_path / "out", model="kernel", settings=settings)
     assert make_like(tmp_path / "out", "street/001-v0", source=datasets / "train/city").equal
 
