@@ -1,23 +1,28 @@
 # `make demo` and `make test` are all that is needed on a fresh clone: Python 3.11 or newer, git and make.
 PYTHON ?= python3
+# LOCKED=1 installs the versions of constraints.txt, with which tests and demo are known to pass.
+LOCKED ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 # The stamp's name holds pyproject.toml's content and this folder's path: either one changing installs again, once.
-STAMP := $(VENV)/.installed-$(shell { cat pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+STAMP := $(VENV)/.installed-$(shell { cat pyproject.toml $(if $(LOCKED),constraints.txt); pwd; } | cksum | cut -d ' ' -f 1)
 
 # The stages of dvc.yaml call `python`: it has to be the one of .venv. Nothing is reported to anybody.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help venv demo test lint bench
+.PHONY: help venv demo test lint bench docs audit
 
 help:
 	@echo "make demo    run the whole pipeline on the embedded input and print the results table"
 	@echo "make test    ruff, mypy, import-linter and pytest"
 	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   side-by-side measurements (BENCH=codec for one of them)"
+	@echo "make docs    build the documents into site/"
+	@echo "make audit   known faults of the installed packages (pip-audit)"
+	@echo "LOCKED=1     with any of these: install the versions of constraints.txt"
 	@echo "make venv    create .venv and install the project into it (the others do this themselves)"
 
 venv: $(STAMP)
@@ -30,7 +35,7 @@ $(STAMP):
 	@test -x $(RUN) || { echo "creating $(VENV)"; "$(PYTHON)" -m venv $(VENV); } || { \
 	  echo "make: cannot create $(VENV). Next: install the venv module of '$(PYTHON)' (Debian: python3-venv)" >&2; exit 1; }
 	@echo "installing the project into $(VENV) (several minutes the first time)"
-	@$(RUN) -m pip --disable-pip-version-check install --quiet --use-pep517 --editable '.[dev]'
+	@$(RUN) -m pip --disable-pip-version-check install --quiet --use-pep517 $(if $(LOCKED),--constraint constraints.txt) --editable '.[dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -49,6 +54,13 @@ lint: venv
 
 test: lint
 	@$(RUN) -m pytest -n 2 --dist loadfile
+
+docs: venv
+	@$(RUN) -m mkdocs build --quiet --strict
+	@echo "documents: $(CURDIR)/site/index.html"
+
+audit: venv
+	@$(RUN) -m pip_audit --skip-editable --progress-spinner off
 
 bench: venv
 	@$(RUN) -m benchmarks $(BENCH)
