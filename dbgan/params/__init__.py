@@ -13,6 +13,7 @@ from dbgan.params.sources import (
     DeviceRules,
     LeaksParams,
     Limits,
+    RightsParams,
     SampleParams,
     SourceParams,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "PerceptualParams",
     "PlateauParams",
     "PretrainParams",
+    "RightsParams",
     "SampleParams",
     "ScheduleParams",
     "ScoringParams",

@@ -101,6 +101,16 @@ class LeaksParams(Model):
     )
 
 
+class RightsParams(Model):
+    """What others may do with a source's pictures: `dbgan publish` wants all three filled, nothing else reads them."""
+
+    licence: str = Field("", description="SPDX identifier (CC-BY-4.0), or the words it was given under")
+    attribution: str = Field("", description="who made the pictures, as they want to be named")
+    consent: str = Field(
+        "", description="whose faces, homes or plates are seen and what they agreed to; `none shown` where none are"
+    )
+
+
 class SourceParams(Model):
     """One raw folder: where it is, what it is for, how it is read and curated."""
 
@@ -108,3 +118,4 @@ class SourceParams(Model):
     root: str = Field(description="raw folder, relative to the project's root")
     ingest: IngestParams
     curate: CurateParams
+    rights: RightsParams = Field(RightsParams(), description="licence, attribution and consent, for publishing")
