@@ -20,6 +20,7 @@ from dbgan.cli_corpus import CorpusFolder, corpus_app
 from dbgan.cli_deblur import deblur
 from dbgan.cli_params import params_app
 from dbgan.cli_project import new, revisions
+from dbgan.cli_publish import publish
 from dbgan.cli_review import review
 from dbgan.cli_weights import weights_app
 from dbgan.errors import DbganError, ParamsError
@@ -65,6 +66,7 @@ app.command()(calibrate)
 app.command()(deblur)
 app.command()(review)
 app.command()(new)
+app.command()(publish)
 app.command()(revisions)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(params_app, name="params")

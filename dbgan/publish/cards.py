@@ -20,7 +20,9 @@ SPDX = {
 """Licence names that the hub knows; any other is `other` with its words beside it."""
 
 
-def corpus_card(corpus: Corpus, counts: Mapping[str, Any], rights: Mapping[str, RightsParams], pictures: Sequence[str]) -> str:
+def corpus_card(
+    corpus: Corpus, counts: Mapping[str, Any], rights: Mapping[str, RightsParams], pictures: Sequence[str]
+) -> str:
     """The corpus's own card, with its shards in `data/`, its rights and pictures."""
     matter = front_matter(corpus.header, counts)
     matter["configs"] = [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.tar"}]}]
@@ -32,7 +34,11 @@ def corpus_card(corpus: Corpus, counts: Mapping[str, Any], rights: Mapping[str, 
 
 
 def model_card(
-    name: str, architecture: Mapping[str, Any], rights: Mapping[str, RightsParams], metrics: Path, pictures: Sequence[str]
+    name: str,
+    architecture: Mapping[str, Any],
+    rights: Mapping[str, RightsParams],
+    metrics: Path,
+    pictures: Sequence[str],
 ) -> str:
     """A model card: what the network is, what it learnt from, how it scored.
 

@@ -56,7 +56,7 @@ def sources_of_model(name: str, params: Params) -> list[str]:
     if name.startswith("bgan/"):
         bgan = params.bgan[name.removeprefix("bgan/")]
         return sorted({*bgan.sharp, *bgan.synthetic, *bgan.real})
-    mixed = [params.dbgan.finetune[name].mixed] if name in params.dbgan.finetune else []  # type: ignore[index]
+    mixed = [params.dbgan.finetune[name].mixed] if name in params.dbgan.finetune else []
     corpora = [corpus for one in mixed for corpus in one]
     return sorted({*params.dbgan.common.pairs, *(s for corpus in corpora for s in sources_of_corpus(corpus, params))})
 
@@ -68,7 +68,7 @@ def rights_of(names: list[str], params: Params) -> dict[str, RightsParams]:
 
 def _whole(folder: Path) -> Check:
     problems = verify(folder)
-    told = "; ".join(str(problem) for problem in problems[:SHOWN])
+    told = "; ".join(f"{problem.where}: {problem.what}" for problem in problems[:SHOWN])
     more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     return Check(
         "the corpus is whole and holds no private metadata",
@@ -79,12 +79,8 @@ def _whole(folder: Path) -> Check:
 def _rights(names: list[str], params: Params) -> Iterator[Check]:
     for name, rights in rights_of(names, params).items():
         empty = [field for field in type(rights).model_fields if not getattr(rights, field).strip()]
-        yield Check(
-            f"licence, attribution and consent of {name}",
-            f"params.yaml: sources.{name}.rights lacks {', '.join(empty)}. Next: fill it, or do not pass these pictures on"
-            if empty
-            else "",
-        )
+        lacks = f"params.yaml: sources.{name}.rights lacks {', '.join(empty)}. Next: fill it, or keep these pictures"
+        yield Check(f"licence, attribution and consent of {name}", lacks if empty else "")
 
 
 def _leaks(reports: Path) -> Check:

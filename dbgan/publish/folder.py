@@ -106,7 +106,8 @@ def _sheet(corpus: Corpus, path: Path) -> None:
         for sample in (corpus[i] for i in range(0, len(corpus), step)[:SAMPLES])
         for field, image in sample.images.items()
     ]
-    picture = draw(corpus.name, (), [Block(f"{len(corpus):,} samples", tuple(cells))], columns=2 * len(corpus.fields))
+    block = Block(f"{len(cells) // len(corpus.fields)} of {len(corpus):,} samples", tuple(cells))
+    picture = draw(corpus.name, [block], columns=2 * len(corpus.fields))
     cv2.imwrite(str(path), picture[..., ::-1])
 
 
