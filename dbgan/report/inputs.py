@@ -23,6 +23,13 @@ VARIANT_WORDS = {
     "control": "base, trained on for the steps of plus without synthetic pairs",
     "plus": "base, trained on with BGAN's pairs mixed in, DBGAN(+)",
 }
+
+
+def evaluate_stage(restorer: str) -> str:
+    """The stage that scores a variant of ours, or somebody else's restorer."""
+    return f"evaluate@{restorer}" if restorer in VARIANTS else f"evaluate_external@{restorer}"
+
+
 MODEL_STAGE = {
     "l1": "pretrain_dbgan",
     "minus": "train_dbgan@minus",
@@ -108,14 +115,20 @@ class Inputs:
 
     def columns(self, root: Root, relative: str, stage: str) -> dict[str, list[float | str]]:
         """A CSV as columns; a cell that is no finite number stays text. Empty when absent, which is noted."""
+        rows = self.rows(root, relative, stage)
+        if not rows:
+            if self.path(root, relative).is_file():
+                self.note(root, relative, "holds no rows", stage)
+            return {}
+        return {name: [_cell(row.get(name)) for row in rows] for name in rows[0]}
+
+    def rows(self, root: Root, relative: str, stage: str) -> list[dict[str, str]]:
+        """A CSV as rows of text (a sequence named 000 keeps its zeros). Empty when absent, which is noted."""
         raw = self.data(root, relative, stage)
         if raw is None:
-            return {}
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8", "replace"))))
-        if not rows:
-            self.note(root, relative, "holds no rows", stage)
-            return {}
-        return {str(name): [_cell(row.get(name)) for row in rows] for name in rows[0] if name}
+            return []
+        lines = csv.DictReader(io.StringIO(raw.decode("utf-8", "replace")))
+        return [{str(name): cell or "" for name, cell in row.items() if name} for row in lines]
 
 
 def _cell(text: str | None) -> float | str:
@@ -124,6 +137,12 @@ def _cell(text: str | None) -> float | str:
     except ValueError:
         return text or ""
     return value if math.isfinite(value) else text or ""
+
+
+def parsed(text: str | None) -> float | None:
+    """A CSV cell as a finite number, or None."""
+    value = _cell(text)
+    return value if isinstance(value, float) else None
 
 
 def number(value: Any) -> float | None:

@@ -12,8 +12,9 @@ from dbgan.files import write_bytes
 from dbgan.params import Params
 from dbgan.report import paper
 from dbgan.report.departures import departures, grouped
+from dbgan.report.differences import read_differences, read_groups
 from dbgan.report.gallery import scenes
-from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, number, texts
+from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, texts
 from dbgan.report.leaks import leak_check
 from dbgan.report.pictures import LADDER, Album, Fit
 from dbgan.report.sections import (
@@ -26,7 +27,7 @@ from dbgan.report.sections import (
     params_text,
     provenance,
 )
-from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_metric, read_scores
+from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
 from dbgan.report.verdict import (
     Warned,
     audit_warnings,
@@ -89,7 +90,10 @@ def render(inputs: Inputs, params: Params, fit: Fit) -> bytes:
 def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     album = Album(inputs, fit)
     variants = tuple(v for v in VARIANTS if v in params.evaluate.variants)
-    scores = read_scores(inputs, variants)
+    restorers = (*variants, *params.evaluate.external)
+    rows = (INPUT, *restorers)
+    scores = read_scores(inputs, restorers)
+    paired = read_differences(inputs)
     best = {source: name for source in scores.sources if (name := scores.best(source))}
     shown = scenes(album, best, variants)
     audits = [audit(album, name) for name in params.audit]
@@ -99,15 +103,18 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     warnings += [*_training_warnings(cards), *_curation_notes(data), *params_warnings(params)]
     return {
         "headline": headline(scores),
-        "verdict": sentences(scores, per_image(inputs, variants)),
+        "verdict": sentences(scores, paired),
         "warnings": merged(warnings),
         "scores": scores,
-        "rows": ROW_NAMES,
+        "rows": rows,
         "metrics": METRIC_HEADS,
         "cell": lambda row, source, metric: format_metric(metric, scores.get(row, source, metric)),
-        "bar": lambda row, source: gain_bar(scores, row, source),
-        "is_best": lambda row, source, metric: _is_best(scores, row, source, metric),
-        "row_words": VARIANT_WORDS,
+        "ends": lambda row, source, metric: format_ends(metric, scores.ends.get((row, source, metric))),
+        "bar": lambda row, source: gain_bar(scores, row, source, rows),
+        "is_best": lambda row, source, metric: _is_best(scores, row, source, metric, rows),
+        "row_words": VARIANT_WORDS | dict.fromkeys(params.evaluate.external, "somebody else's restorer"),
+        "paired": [table for table in paired.values() if table.rows],
+        "groups": read_groups(inputs, restorers, scores.sources),
         "paper": paper,
         "restored": [scene for scene in shown if scene.paired],
         "captures": [scene for scene in shown if not scene.paired],
@@ -124,35 +131,12 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     }
 
 
-def per_image(inputs: Inputs, variants: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-    """variant -> source -> key -> psnr_rgb in dB, from `reports/evaluate/VARIANT/images.parquet`."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for variant in variants:
-        relative = f"evaluate/{variant}/images.parquet"
-        raw = inputs.data("reports", relative, f"evaluate@{variant}")
-        if raw is None:
-            continue
-        try:
-            rows = pq.read_table(pa.BufferReader(raw)).to_pylist()
-        except pa.ArrowException as error:
-            inputs.note("reports", relative, f"is damaged ({error})", f"evaluate@{variant}")
-            continue
-        for row in rows:
-            value = number(row.get("psnr_rgb"))
-            if value is not None and row.get("variant", variant) == variant:
-                found.setdefault(variant, {}).setdefault(str(row.get("source")), {})[str(row.get("key"))] = value
-    return found
-
-
-def gain_bar(scores: Scores, row: str, source: str) -> Bar | None:
+def gain_bar(scores: Scores, row: str, source: str, rows: tuple[str, ...] = ROW_NAMES) -> Bar | None:
     """The bar of one row, on a scale that all rows of the source share; zero is where the blurry input is."""
     gain = scores.gain(row, source)
     if gain is None or row == INPUT:
         return None
-    gains = [g for name in ROW_NAMES if name != INPUT and (g := scores.gain(name, source)) is not None]
+    gains = [g for name in rows if name != INPUT and (g := scores.gain(name, source)) is not None]
     low, high = min(0.0, *gains), max(0.0, *gains)
     span = (high - low) or 1.0
     return Bar(
@@ -160,8 +144,8 @@ def gain_bar(scores: Scores, row: str, source: str) -> Bar | None:
     )
 
 
-def _is_best(scores: Scores, row: str, source: str, metric: str) -> bool:
-    values = [v for name in ROW_NAMES if (v := scores.get(name, source, metric)) is not None]
+def _is_best(scores: Scores, row: str, source: str, metric: str, rows: tuple[str, ...]) -> bool:
+    values = [v for name in rows if (v := scores.get(name, source, metric)) is not None]
     return bool(values) and scores.get(row, source, metric) == max(values)
 
 

@@ -259,8 +259,8 @@ def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:
 def params_text(params: Params) -> str:
     """params.yaml as validated, defaults filled in, without what may hold names of people.
 
-    Left out are raw folders, globs, patterns, lists of splits and folders of weights files; of pinned sequences only
-    the number per split is kept, of known leaks only why they are known.
+    Left out are raw folders, globs, patterns, lists of splits and folders of weights files or results; of pinned
+    sequences only the number per split is kept, of known leaks only why they are known.
     """
     values = params.model_dump(mode="json")
     for name, source in values["sources"].items():
@@ -268,6 +268,9 @@ def params_text(params: Params) -> str:
         source["ingest"] = params.sources[name].ingest.told()
         source["curate"]["pinned"] = dict(sorted(Counter(source["curate"]["pinned"].values()).items()))
     values["leaks"]["known"] = sorted(set(values["leaks"]["known"].values()))
+    for own in values["evaluate"]["external"].values():
+        own["path"] = PurePath(own["path"]).name
+        del own["files"]
     for own in (*values["bgan"].values(), values["dbgan"]["common"]):
         own["perceptual"]["weights"] = PurePath(own["perceptual"]["weights"]).name
     for own in values["audit"].values():

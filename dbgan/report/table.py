@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbgan.report.inputs import VARIANTS, Inputs, number
+from dbgan.report.inputs import VARIANTS, Inputs, evaluate_stage, number
 
 METRICS = ("psnr_rgb", "ssim", "ssim_matlab3d")
 METRIC_HEADS = {"psnr_rgb": "PSNR, dB", "ssim": "SSIM", "ssim_matlab3d": "SSIM 3-D"}
@@ -25,12 +25,14 @@ class Scores:
         values: (row, source, metric) -> mean; what is missing is absent. `row` is "input" or a variant.
         images: source -> number of scored test images.
         conflicts: sentences about variants that disagree on the blurry input's score.
+        ends: (row, source, metric) -> low and high of the mean's 95 % interval, where the stage wrote them.
     """
 
     sources: tuple[str, ...]
     values: dict[tuple[str, str, str], float]
     images: dict[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
+    ends: dict[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
 
     def get(self, row: str, source: str, metric: str = "psnr_rgb") -> float | None:
         """One mean, or None where no stage wrote it."""
@@ -48,12 +50,16 @@ class Scores:
 
 
 def read_scores(inputs: Inputs, variants: tuple[str, ...] = VARIANTS) -> Scores:
-    """Means of every variant from `reports/evaluate/VARIANT/metrics.json`; absent files are noted in `inputs`."""
+    """Means of every variant from `reports/evaluate/VARIANT/metrics.json`; absent files are noted in `inputs`.
+
+    `variants` may name any restorer that was scored, so also those of `evaluate.external`.
+    """
+    ends: dict[tuple[str, str, str], tuple[float, float]] = {}
     values: dict[tuple[str, str, str], float] = {}
     images: dict[str, int] = {}
     conflicts: list[str] = []
     for variant in variants:
-        metrics = inputs.json("reports", f"evaluate/{variant}/metrics.json", f"evaluate@{variant}")
+        metrics = inputs.json("reports", f"evaluate/{variant}/metrics.json", evaluate_stage(variant))
         for name, value in sorted(metrics.items()):
             source, *rest = name.split(".")
             mean = number(value)
@@ -65,12 +71,15 @@ def read_scores(inputs: Inputs, variants: tuple[str, ...] = VARIANTS) -> Scores:
                 continue
             cell = (INPUT if rest[:-1] else variant, source, rest[-1])
             known = values.setdefault(cell, mean)
+            low, high = (number(metrics.get(f"{name}.{end}")) for end in ("low", "high"))
+            if low is not None and high is not None:
+                ends[cell] = (low, high)
             if abs(known - mean) > SAME_INPUT:
                 conflicts.append(
                     f"The blurry input of {source} scores {known:.4f} {rest[-1]} in one variant's file and {mean:.4f} "
                     f"in that of {variant}: they were evaluated on different inputs. Run every evaluation again."
                 )
-    return Scores(tuple(sorted({source for _, source, _ in values})), values, images, tuple(conflicts))
+    return Scores(tuple(sorted({source for _, source, _ in values})), values, images, tuple(conflicts), ends)
 
 
 def format_metric(metric: str, value: float | None) -> str:
@@ -78,6 +87,11 @@ def format_metric(metric: str, value: float | None) -> str:
     if value is None:
         return "missing"
     return f"{value:.2f}" if metric == "psnr_rgb" else f"{value:.4f}"
+
+
+def format_ends(metric: str, ends: tuple[float, float] | None) -> str:
+    """`26.12 to 28.09`, digits as in `format_metric`; nothing where there is no interval."""
+    return "" if ends is None else " to ".join(format_metric(metric, end) for end in ends)
 
 
 def results_table(reports: Path) -> list[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from dbgan.image.quality import IDENTITY_DB
 from dbgan.params import Params
 from dbgan.report.departures import departures, in_words
+from dbgan.report.differences import Differences, plural
 from dbgan.report.inputs import VARIANTS, number, texts
 from dbgan.report.table import INPUT, METRIC_HEADS, Scores, format_metric
 
@@ -70,18 +70,18 @@ def _falls(names: Sequence[str]) -> str:
     return "falls" if len(names) == 1 else "fall"
 
 
-def sentences(scores: Scores, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def sentences(scores: Scores, paired: Mapping[str, Differences]) -> list[str]:
     """The verdict, one claim per sentence.
 
     Args:
         scores: means.
-        per_image: variant -> source -> key -> psnr_rgb in dB.
+        paired: source -> the paired differences between its restorers.
     """
-    said = [text for source in scores.sources for text in _of_source(scores, source, per_image)]
+    said = [text for source in scores.sources for text in _of_source(scores, source, paired.get(source))]
     return said or ["No evaluate stage has left its metrics, so there is nothing to judge."]
 
 
-def _of_source(scores: Scores, source: str, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+def _of_source(scores: Scores, source: str, paired: Differences | None) -> list[str]:
     said = []
     l1 = scores.gain("l1", source)
     if l1 is not None:
@@ -99,27 +99,23 @@ def _of_source(scores: Scores, source: str, per_image: Mapping[str, Mapping[str,
         better, worse = (first, second) if ours > theirs else (second, first)
         lower = fallen(scores, better, source, worse)
         but = f"; {better} is lower in {_fallen_words(lower)}" if lower else ""
-        said.append(f"{source}: {text}: {ours - theirs:+.2f} dB{_paired(first, second, source, per_image)}{but}.")
+        said.append(f"{source}: {text}: {ours - theirs:+.2f} dB{_paired(first, second, paired)}{but}.")
     count = scores.images.get(source, 0)
     if 0 < count < FEW_IMAGES:
         said.append(
-            f"{source} has {count} test {'pair' if count == 1 else 'pairs'}: this shows that the pipeline works, "
+            f"{source} has {count} test {plural(count, 'pair')}: this shows that the pipeline works, "
             "and differences of a few tenths of a dB between variants mean little."
         )
     return said
 
 
-def _paired(first: str, second: str, source: str, per_image: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    ours, theirs = per_image.get(first, {}).get(source, {}), per_image.get(second, {}).get(source, {})
-    common = sorted(set(ours) & set(theirs))
-    if len(common) < 2:
+def _paired(first: str, second: str, table: Differences | None) -> str:
+    row = None if table is None else table.get(first, second)
+    if row is None or row.ends is None:
         return ""
-    differences = [ours[key] - theirs[key] for key in common]
-    better = sum(d > 0 for d in differences)
-    return (
-        f" (better on {better} of {len(common)} images; the differences spread by "
-        f"{statistics.stdev(differences):.2f} dB)"
-    )
+    low, high = row.ends
+    sure = "" if row.sure else "; zero is among them, so this may be chance"
+    return f" (95 % interval {low:+.2f} to {high:+.2f} over {row.images} {plural(row.images, 'image')}{sure})"
 
 
 def score_warnings(scores: Scores) -> list[Warned]:

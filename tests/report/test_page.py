@@ -47,10 +47,24 @@ def test_every_number_of_the_table_is_on_the_page(project: Project) -> None:
     table = project.build().split('<section id="results">')[1].split("</section>")[0]
     for offset, variant in enumerate(VARIANTS):
         for number in (f"{PSNR[variant]:.2f}", f"{0.8123 + offset / 1000:.4f}", f"{0.8456 + offset / 1000:.4f}"):
-            assert f">{number}</td>" in table, f"{variant} {number}"
+            assert f"><span>{number}</span>" in table, f"{variant} {number}"
         assert f"{PSNR[variant] - 25.02:+.2f}" in table
     for number in ("25.02", "0.7011", "0.7512"):
-        assert f">{number}</td>" in table
+        assert f"><span>{number}</span>" in table
+
+
+def test_every_mean_has_its_interval_and_every_pair_its_difference(project: Project) -> None:
+    table = project.build().split('<section id="results">')[1].split("</section>")[0]
+    for variant in VARIANTS:
+        assert f'<span class="ends">{PSNR[variant] - 1:.2f} to {PSNR[variant] + 1.5:.2f}</span>' in table
+    pair = table.split('<th scope="row">plus &minus; control</th>')[1].split("</tr>")[0]
+    assert all(words in pair for words in ("<td>+0.270</td>", "<td>+0.120 to +0.410</td>", "<td>100 % of 2</td>"))
+    # zero is inside the interval of control - l1, so it is shown as unsure
+    assert '<tr class="unsure"><th scope="row">control &minus; l1</th>' in table
+    groups = table.split('<details class="groups">')[1]
+    assert "by blur strength of the input" in groups
+    assert '<td class="loss"><span>-0.50</span>' in groups
+    assert '<th scope="row">000</th>' not in groups, "one sequence alone says what the results say"
 
 
 def test_the_papers_numbers_stand_apart_and_are_labelled(project: Project) -> None:
@@ -128,7 +142,7 @@ def test_missing_files_are_named_with_the_stage_that_makes_them(project: Project
     ):
         line = next(line for line in missing.splitlines() if file in line)
         assert f"dvc repro {stage}" in line
-    assert "<td>missing</td>" in page.split('<tr class="row-minus">')[1].split("</tr>")[0]
+    assert "<td><span>missing</span></td>" in page.split('<tr class="row-minus">')[1].split("</tr>")[0]
 
 
 def test_an_empty_project_gives_a_page_that_says_so(project: Project) -> None:
@@ -136,6 +150,7 @@ def test_an_empty_project_gives_a_page_that_says_so(project: Project) -> None:
         shutil.rmtree(project.root / name)
     page = project.build()
     assert "Nothing has been evaluated yet" in page
+    assert "reports/compare/differences.csv does not exist. Next: dvc repro compare" in page
     assert "reports/evaluate/plus/metrics.json does not exist" in page
     Elements(page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbgan.report.differences import Difference, Differences
 from dbgan.report.table import Scores
 from dbgan.report.verdict import Warned, headline, merged, score_warnings, sentences
 
@@ -27,12 +28,14 @@ def test_a_run_that_restores_nothing_says_so_in_the_headline() -> None:
     )
 
 
-def test_plus_is_compared_with_control_image_by_image() -> None:
-    per_image = {"plus": {"city": {"a": 27.0, "b": 26.0}}, "control": {"city": {"a": 26.0, "b": 26.5}}}
-    said = sentences(scores(input=25.0, plus=26.5, control=26.25), per_image)
-    (line,) = [text for text in said if "(plus)" in text]
-    # differences 1.0 and -0.5: standard deviation sqrt(2 * 0.75^2) = 1.06
-    assert "+0.25 dB (better on 1 of 2 images; the differences spread by 1.06 dB)" in line
+def test_plus_is_compared_with_control_by_their_paired_difference() -> None:
+    def said(low: float, high: float) -> str:
+        paired = Differences("city", (Difference("plus", "control", 40, 0.25, (low, high), 0.75, "images"),))
+        lines = sentences(scores(input=25.0, plus=26.5, control=26.25), {"city": paired})
+        return next(text for text in lines if "(plus)" in text)
+
+    assert "+0.25 dB (95 % interval +0.10 to +0.40 over 40 images)" in said(0.1, 0.4)
+    assert "(95 % interval -0.10 to +0.60 over 40 images; zero is among them, so this may be chance)" in said(-0.1, 0.6)
 
 
 def test_few_test_images_are_admitted_and_many_are_not_mentioned() -> None:
