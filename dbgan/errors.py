@@ -13,6 +13,10 @@ class ParamsError(DbganError):
     """params.yaml or a `--set` value is wrong. Exit 2: bad usage."""
 
 
+class MemoryShortageError(DbganError):
+    """This machine has not the memory for a picture that is fine: no fault of the picture, which is not refused."""
+
+
 class CorpusError(DbganError):
     """A corpus on disk is damaged, incomplete or of another format."""
 

@@ -34,7 +34,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from dbgan.errors import ImageError, MissingPackageError, require
+from dbgan.errors import ImageError, MemoryShortageError, MissingPackageError, require
 from dbgan.image import boxes, colour, jpeg, png
 from dbgan.image.metadata import orientation
 
@@ -225,7 +225,10 @@ def read(
 
 
 def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc, thorough: bool) -> _Picture:
+    size = [0, 0]
+
     def check(width: int, height: int) -> None:
+        size[:] = width, height
         if width * height > max_pixels:
             raise ImageError("too_large", f"{width}x{height} px, over the limit of {max_pixels} px")
         if min(width, height) < min_side:
@@ -247,13 +250,31 @@ def _read(data: bytes, max_pixels: int, min_side: int, icc: Icc, thorough: bool)
         return _with_profile(picture, icc) if picture.profile else picture
     except (ImageError, MissingPackageError):
         raise
-    except (MemoryError, Image.DecompressionBombError) as error:
-        raise ImageError("too_large", f"{kind}: {error or 'not enough memory to decode it'}") from None
+    except MemoryError:
+        _blame_the_machine(*size)
+        raise ImageError("too_large", f"{kind}: its decoder asks for more memory than its size explains") from None
+    except Image.DecompressionBombError as error:
+        raise ImageError("too_large", f"{kind}: {error}") from None
     except Exception as error:  # foreign decoders raise a dozen kinds on hostile bytes; all mean the same here
         raise _refusal(kind, error) from error
 
 
 Check = Callable[[int, int], None]
+
+
+def _blame_the_machine(width: int, height: int) -> None:
+    """Raise `MemoryShortageError` where there is no room for a picture of this size: it must not become a reject.
+
+    A hostile file can make a decoder ask for any amount; then there is room for what the picture says it is.
+    """
+    needed = max(16 << 20, 8 * width * height)
+    try:
+        bytearray(needed)
+    except MemoryError:
+        raise MemoryShortageError(
+            f"not enough memory to decode a picture of {width}x{height} px (about {needed >> 20} MB). "
+            "Next: free memory, use fewer workers, or raise the limit (ulimit -v), and run the same command again."
+        ) from None
 
 
 def _refusal(kind: str, error: Exception) -> ImageError:
@@ -402,6 +423,8 @@ def _opencv(data: bytes, name: str) -> Pixels:
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from None
         raise ImageError("unreadable", f"{name}: {' '.join(str(error).split())[:200]}") from None
     if decoded is None:
         raise ImageError("unreadable", f"{name}: the compressed data is damaged")
