@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from dbgan.errors import DbganError
-from dbgan.evaluate import scoring
-from dbgan.files import sha256_file, write_bytes, write_json
-from dbgan.image.codec import decode, encode
-from dbgan.networks import load_weights
-from dbgan.params import EvaluateParams, Params, load
-from dbgan.restore import restore
+from dbgan.evaluate.restorers import NetworkRestorer
+from dbgan.evaluate.scoring import evaluate
+from dbgan.files import sha256_file, write_bytes
+from dbgan.image.codec import encode
+from dbgan.networks.restoring import open_network
+from dbgan.params import Params, ScoringParams, load
+from dbgan.recipe import digest
 from dbgan.train.dbgan import finetune, pretrain, train_adversarial
 from pipelines.stage import DATASETS, REPORTS
 
@@ -86,18 +87,18 @@ def train_and_score(params: Params) -> Iterator[Run]:
         common = own.common.model_copy(update={"training": training})
         models = OUT / "models" / f"seed-{seed}"
         pretrain(common, own.pretrain, DATASETS, models / "l1")
-        yield told("l1", seed, models, params.evaluate)
+        yield told("l1", seed, models, params.evaluate.scoring)
         for name, adversarial in own.train.items():
             start = models / STARTS[name] / "weights.safetensors"
             train_adversarial(name, common, adversarial, start, DATASETS, models / name)
-            yield told(name, seed, models, params.evaluate)
+            yield told(name, seed, models, params.evaluate.scoring)
         for stage2, mixed in own.finetune.items():
             start = models / STARTS[stage2] / "weights.safetensors"
             finetune(stage2, common, mixed, start, DATASETS, models / stage2)
-            yield told(stage2, seed, models, params.evaluate)
+            yield told(stage2, seed, models, params.evaluate.scoring)
 
 
-def told(variant: str, seed: int, models: Path, params: EvaluateParams) -> Run:
+def told(variant: str, seed: int, models: Path, params: ScoringParams) -> Run:
     """The curve and the test scores of a finished training."""
     with (models / variant / "curves.csv").open() as handle:
         rows = [row for row in csv.DictReader(handle) if row["phase"] != "warmup"]
@@ -105,22 +106,13 @@ def told(variant: str, seed: int, models: Path, params: EvaluateParams) -> Run:
     return Run(variant, seed, tuple(int(r["step"]) for r in rows), tuple(float(r["psnr"]) for r in rows), scores)
 
 
-def test_scores(label: str, weights: Path, params: EvaluateParams) -> dict[str, float]:
-    """Means over datasets/test as `evaluate@VARIANT` computes them; remembered by the digest of the weights."""
-    remembered = OUT / "scores" / f"{sha256_file(weights)}.json"
-    if remembered.is_file():
-        known: dict[str, float] = json.loads(remembered.read_bytes())
-        return known
-    network = load_weights(weights)
-
-    def restored(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        done = restore(picture, network, tile=params.tile, precision=params.precision, threads=params.threads)
-        return decode(encode(done, "png"))
-
-    corpora = {n: c for n, c in scoring.open_corpora(DATASETS / "test").items() if c.kind == "paired"}
-    means = scoring.mean_scores(scoring.score_pairs(label, corpora, 0, restored)[0])
-    write_json(remembered, means)
-    return means
+def test_scores(label: str, weights: Path, params: ScoringParams) -> dict[str, float]:
+    """Means over datasets/test as `evaluate@VARIANT` writes them; known again by the digests of weights and params."""
+    folder = OUT / "scores" / digest([sha256_file(weights), params.model_dump(mode="json")])[:16]
+    if not (folder / "metrics.json").is_file():
+        evaluate(label, NetworkRestorer(open_network(weights), params), params, DATASETS / "test", folder)
+    known: dict[str, float] = json.loads((folder / "metrics.json").read_bytes())
+    return known
 
 
 def curves_csv(runs: Sequence[Run], variants: Sequence[str]) -> bytes:

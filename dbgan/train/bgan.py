@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dbgan import seeds
+from dbgan.errors import CorpusError
 from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
 from dbgan.networks.features import PerceptualFeatures
 from dbgan.networks.registry import Generator
@@ -114,6 +115,13 @@ def open_data(params: BganParams, datasets: Path) -> BganData:
 
     sharp, real = opened(params.sharp, "sharp", "train"), opened(params.real, "blur", "train", long_side)
     held_out, captures = opened(params.sharp, "sharp", "val"), opened(params.real, "blur", "val", long_side)
+    for names, unseen in ((params.sharp, held_out), (params.real, captures)):
+        if params.judge.steps and len(unseen) == 0:
+            raise CorpusError(
+                f"datasets/train: no kept sample of split 'val' in {', '.join(names)}; `judge` asks about what "
+                "training has not seen.\nNext: raise curate.val_fraction of a source, or pin a sequence to val; or set "
+                "judge.steps to 0."
+            )
     notes: tuple[str, ...] = (stream.NOTE,) if training.loader == "stream" else ()
     if len(held_out) == 0:
         notes += (f"no validation split in {', '.join(params.sharp)}: gauges look at training frames",)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from dbgan.corpus.selection import read_selection, write_selection
+from dbgan.errors import CorpusError
 from dbgan.networks import discriminator
 from dbgan.params import BganParams, JudgeParams, TrainingParams
-from dbgan.train.bgan import train_bgan
+from dbgan.train.bgan import open_data, train_bgan
 from dbgan.train.gauges import bgan_warnings
 from dbgan.train.judge import Seen, judged
 from dbgan.train.numerics import Numerics
@@ -60,6 +62,21 @@ def test_bgan_asks_it_at_the_end_about_val_pictures_alone_where_that_is_wanted(
     assert 0.0 <= asked["fresh_accuracy"] <= 1.0
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("plain", "asking")]
     assert weights[0] == weights[1], "to judge changes nothing"
+
+
+def test_without_pictures_that_training_has_not_seen_it_is_refused(
+    bgan_params: BganParams, datasets: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "train").mkdir()
+    for name in ("pairs", "phones"):
+        (tmp_path / "train" / name).symlink_to(datasets / "train" / name)
+        rows = read_selection(datasets / "train" / f"{name}.selection.parquet")
+        rows["split"] = "train" if name == "phones" else rows["split"]
+        write_selection(tmp_path / "train" / f"{name}.selection.parquet", rows)
+    asking = bgan_params.model_copy(update={"judge": JudgeParams(steps=3)})
+    with pytest.raises(CorpusError, match=r"no kept sample of split 'val' in phones; `judge` asks about what"):
+        open_data(asking, tmp_path)
+    assert len(open_data(bgan_params, tmp_path).captures) == 9
 
 
 def test_a_blur_that_is_told_apart_is_warned_of() -> None:
