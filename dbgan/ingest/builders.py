@@ -33,7 +33,7 @@ def builder_of(params: IngestParams, root: Path, workers: int) -> IngestBuilder:
         "threads": min(MAX_THREADS, os.cpu_count() or 1) if workers == 1 else 1,
     }
     if params.layout == "gopro-all":
-        return WindowBuilder(**shared, response=gopro_all.RESPONSE)
+        return WindowBuilder(**shared, response=gopro_all.RESPONSE, refuse_cuts=False)
     if params.layout in ("frames", "video"):
         return ClipBuilder(**shared, response=params.response)
     if params.layout == "corpus":

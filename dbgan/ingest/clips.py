@@ -214,7 +214,7 @@ class ClipBuilder(WindowBuilder):
         stored = {which: store_pixels(pixels, self.ext, warnings=centre.warnings)}
         if span.count > 1:
             names = [str(frame.index) for frame in window]
-            made = average([frame.pixels for frame in window], names, self.response)
+            made = average([frame.pixels for frame in window], names, self.response, refuse_cuts=self.refuse_cuts)
             if made.pixels is None:
                 return Reject(item.origin, made.reason, made.detail, item.sequence)
             stored = {"blur": store_pixels(made.pixels, self.ext, warnings=made.warnings), **stored}

@@ -22,7 +22,7 @@ from dbgan.image.codec import read, store_pixels
 from dbgan.image.metadata import read_allowed
 from dbgan.ingest.build import MODULES, IngestBuilder, Item, Taken, wrong_extension
 
-WINDOWS_REVISION = 1
+WINDOWS_REVISION = 2
 """Raise by hand when the same frames and parameters give other pairs than before."""
 
 Frame = NDArray[np.uint8]
@@ -43,14 +43,15 @@ class Averaged:
         return ("static_window",) if self.static else ()
 
 
-def average(frames: Sequence[Frame], names: Sequence[str], response: Response) -> Averaged:
-    """The average of a window, refused across a cut.
+def average(frames: Sequence[Frame], names: Sequence[str], response: Response, *, refuse_cuts: bool) -> Averaged:
+    """The average of a window.
 
     Args:
         frames: HWC uint8 RGB, in order of time. names: of them, for the refusal.
         response: the camera's curve.
+        refuse_cuts: give no average across a cut.
     """
-    cut = find_cut(frames)
+    cut = find_cut(frames) if refuse_cuts else None
     if cut is not None:
         return Averaged(None, "scene_cut", f"the window crosses a cut between frames {names[cut - 1]} and {names[cut]}")
     return Averaged(average_frames(frames, response), static=is_static(frames))
@@ -62,9 +63,11 @@ class WindowBuilder(IngestBuilder):
 
     Attributes:
         response: the curve of Eq. 4.
+        refuse_cuts: whether windows across a cut are refused. A published set's pairs are made as they are.
     """
 
     response: Response = "srgb"
+    refuse_cuts: bool = True
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ class WindowBuilder(IngestBuilder):
         except ImageError as error:
             return Reject(origin_digest(path), error.reason, error.detail, item.sequence)
         names = [PurePosixPath(name).stem for name, _ in item.window]
-        made = average(frames, names, self.response)
+        made = average(frames, names, self.response, refuse_cuts=self.refuse_cuts)
         if made.pixels is None:
             return Reject(origin_digest(path), made.reason, made.detail, item.sequence)
         stored = {"blur": store_pixels(made.pixels, self.ext, profile=profile, warnings=made.warnings), which: sharp}

@@ -168,6 +168,14 @@ def test_a_cut_inside_a_window_is_refused_with_both_frame_numbers(tmp_path: Path
     assert Corpus.open(tmp_path / "f").table(["frame"])["frame"].tolist() == ["000003", "000013"]
 
 
+def test_pairs_of_gopro_all_are_made_whatever_is_in_them(tmp_path: Path) -> None:
+    """What is published has to come out: nothing that only looks like a cut may cost an official pair."""
+    clip = tmp_path / "raw" / "GOPR0372_07_00"
+    put_frames(clip, range(1, 15), lambda k: moving(k) if k < 4 else 255 - moving(k))
+    report = ingest("a", ALL, tmp_path / "raw", tmp_path / "a")
+    assert (report.samples, report.rejects) == (2, 0)
+
+
 def test_a_static_window_is_flagged(tmp_path: Path) -> None:
     def noisy(number: int) -> NDArray[np.uint8]:
         noise = np.random.default_rng(number).normal(0, 2, moving(0).shape)
