@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.report.inputs import VARIANTS, number
+from dbgan.report.inputs import VARIANTS, evaluate_stage, number
 from dbgan.report.pictures import Album, Picture
 
 Pixels = NDArray[np.uint8]
@@ -31,13 +31,17 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One test key and its pictures, blurry first, sharp last; `preferred` is the name the slider starts with."""
+    """One test key and its pictures, blurry first, sharp last; `preferred` is the name the slider starts with.
+
+    `patch` is the magnified square of all details: its centre (across, down) and its side (of the width), in [0, 1].
+    """
 
     source: str
     key: str
     shots: tuple[Shot, ...]
     preferred: str
     paired: bool
+    patch: tuple[float, float, float]
 
 
 @dataclass
@@ -55,16 +59,16 @@ def scenes(album: Album, preferred: Mapping[str, str], variants: tuple[str, ...]
 
     Args:
         album: reads the pictures and notes those that are missing.
-        preferred: test source -> variant that the slider shows first.
-        variants: variants to look for.
+        preferred: test source -> restorer that the slider shows first.
+        variants: restorers to look for, in the order in which they are shown.
     """
     found: dict[tuple[str, str], _Found] = {}
     for variant in variants:
-        stage = f"evaluate@{variant}"
+        stage = evaluate_stage(variant)
         for entry in album.inputs.json_list("reports", f"evaluate/{variant}/pictures.json", stage):
             source, key = str(entry.get("source", "")), str(entry.get("key", ""))
             _read(found.setdefault((source, key), _Found(source, key)), variant, entry, album, stage)
-    return [_scene(f, album, preferred.get(f.source, "")) for f in found.values() if f.pixels]
+    return [_scene(f, album, preferred.get(f.source, ""), variants) for f in found.values() if f.pixels]
 
 
 def _read(found: _Found, variant: str, entry: Mapping[str, Any], album: Album, stage: str) -> None:
@@ -95,14 +99,17 @@ def decibels(value: Any) -> str:
     return "" if measured is None else f"{measured:.2f} dB"
 
 
-def _scene(found: _Found, album: Album, preferred: str) -> Scene:
+def _scene(found: _Found, album: Album, preferred: str, variants: tuple[str, ...]) -> Scene:
     pixels = found.pixels
-    names = [name for name in ("blurry", *VARIANTS, "sharp") if name in pixels]
+    names = [name for name in ("blurry", *variants, "sharp") if name in pixels]
     box = detail_box(pixels[names[0]], pixels.get("sharp"))
     shots = tuple(_shot(found, name, box, album) for name in names)
-    restored = [name for name in names if name in VARIANTS]
+    restored = [name for name in names if name in variants]
     first = preferred if preferred in restored else (restored or names)[-1]
-    return Scene(found.source, found.key, shots, first, "sharp" in pixels)
+    height, width = pixels[names[0]].shape[:2]
+    top, left, side = box
+    patch = (round((left + side / 2) / width, 4), round((top + side / 2) / height, 4), round(side / width, 4))
+    return Scene(found.source, found.key, shots, first, "sharp" in pixels, patch)
 
 
 def _shot(found: _Found, name: str, box: tuple[int, int, int], album: Album) -> Shot:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from dbgan import __version__
 from dbgan.files import write_bytes
 from dbgan.params import Params
 from dbgan.report import paper
@@ -16,6 +17,7 @@ from dbgan.report.differences import read_differences, read_groups
 from dbgan.report.gallery import scenes
 from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, texts
 from dbgan.report.leaks import leak_check
+from dbgan.report.noise import drawn
 from dbgan.report.pictures import LADDER, Album, Fit
 from dbgan.report.sections import (
     CorpusCard,
@@ -95,7 +97,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     scores = read_scores(inputs, restorers)
     paired = read_differences(inputs)
     best = {source: name for source in scores.sources if (name := scores.best(source))}
-    shown = scenes(album, best, variants)
+    shown = scenes(album, best, restorers)
     audits = [audit(album, name) for name in params.audit]
     cards = model_cards(album, params)
     data = corpora(album, params)
@@ -119,10 +121,12 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "restored": [scene for scene in shown if scene.paired],
         "captures": [scene for scene in shown if not scene.paired],
         "audits": audits,
+        "bgans": drawn(album, params),
         "families": families(inputs, params),
         "models": cards,
         "corpora": data,
         "leaks": leak_check(inputs),
+        "version": __version__,
         "provenance": provenance(params, cards),
         "departures": grouped(departures(params)),
         "params_text": params_text(params),

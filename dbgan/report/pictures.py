@@ -70,10 +70,10 @@ class Album:
     inputs: Inputs
     fit: Fit
 
-    def pixels(self, relative: str, stage: str) -> NDArray[np.uint8] | None:
-        """HWC uint8 RGB of the picture at `reports/relative`, or None, noted among the missing inputs."""
-        data = self.inputs.data("reports", relative, stage)
-        return None if data is None else self._decoded(data, relative, stage)
+    def pixels(self, relative: str, stage: str, root: Root = "reports") -> NDArray[np.uint8] | None:
+        """HWC uint8 RGB of the picture at `root/relative`, or None, noted among the missing inputs."""
+        data = self.inputs.data(root, relative, stage)
+        return None if data is None else self._decoded(data, relative, stage, root)
 
     def embedded(self, pixels: NDArray[np.uint8], alt: str) -> Picture:
         """Pixels as a picture of the page."""

@@ -13,7 +13,7 @@ import yaml
 from dbgan.files import sha256_file
 from dbgan.params import Params
 from dbgan.report.curves import Panel, chained, panels, short
-from dbgan.report.inputs import MODEL_STAGE, VARIANTS, Inputs, number, texts
+from dbgan.report.inputs import MODEL_STAGE, VARIANTS, Inputs, Root, number, texts
 from dbgan.report.pictures import Album, Picture
 
 AUDIT_FIGURES = (
@@ -113,6 +113,13 @@ class ModelCard:
     samples: Picture | None = None
     start: str = "its own initialisation"
     """The model whose weights it started from and the first 12 digits of their digest."""
+    digest: str = ""
+    """SHA-256 of weights.safetensors, or nothing where it is not at hand."""
+
+    @property
+    def anchor(self) -> str:
+        """Its place on the page."""
+        return f"model-{self.name.replace('/', '-')}"
 
     def text(self, key: str) -> str:
         """A value of the summary as text; "not said" where it is absent."""
@@ -150,8 +157,15 @@ def model_cards(album: Album, params: Params) -> list[ModelCard]:
     for name, stage in names:
         summary = album.inputs.json("models", f"{name}/summary.json", stage)
         samples = album.figure(f"{name}/samples.png", f"Samples drawn at the end of training {name}", stage, "models")
-        cards.append(ModelCard(name, summary, samples, started(album.inputs, name, summary)))
+        start, own = started(album.inputs, name, summary), digest(album.inputs, "models", f"{name}/weights.safetensors")
+        cards.append(ModelCard(name, summary, samples, start, own))
     return cards
+
+
+def digest(inputs: Inputs, root: Root, relative: str) -> str:
+    """SHA-256 of a file as hex digits, or nothing where it is absent (weights may have stayed on another machine)."""
+    path = inputs.path(root, relative)
+    return sha256_file(path) if path.is_file() else ""
 
 
 def started(inputs: Inputs, name: str, summary: Mapping[str, Any]) -> str:
@@ -174,6 +188,26 @@ class CorpusCard:
     header: Mapping[str, Any]
     curated: Mapping[str, Any] = field(default_factory=dict)
     contact: Picture | None = None
+    digest: str = ""
+    """SHA-256 of shards.parquet, which lists the digest of every shard."""
+
+    @property
+    def anchor(self) -> str:
+        """Its place on the page."""
+        return f"corpus-{self.use}-{self.name}"
+
+    @property
+    def versions(self) -> str:
+        """Codecs that read and wrote its pictures, and the class of device that computed them where one did."""
+        found: dict[str, Any] = {}
+        for part in (self.header.get("codecs"), self.header.get("device_class")):
+            found |= part if isinstance(part, Mapping) else {}
+        return ", ".join(f"{name} {value}" for name, value in found.items()) or "not said"
+
+    @property
+    def notes(self) -> list[str]:
+        """What ingest, synthesis and curation note of it."""
+        return [*texts(self.header.get("notes")), *texts(self.curated.get("notes"))]
 
     def count(self, what: str) -> str:
         """A count of corpus.json such as `samples`, with thousands; "not said" where it is absent."""
@@ -220,11 +254,13 @@ def corpora(album: Album, params: Params) -> list[CorpusCard]:
         contact = album.figure(
             f"curate/{name}/contact.png", f"Contact sheet of {name}: kept and dropped samples", f"curate@{name}"
         )
-        cards.append(CorpusCard(name, source.use, header, curated, contact))
+        own = digest(album.inputs, "datasets", f"{source.use}/{name}/shards.parquet")
+        cards.append(CorpusCard(name, source.use, header, curated, contact, own))
     for name in params.synthetic:
         stage = "synthesize" if name in params.synthesize else "blur"
         header = album.inputs.json("datasets", f"synthetic/{name}/corpus.json", f"{stage}@{name}")
-        cards.append(CorpusCard(name, "synthetic", header))
+        own = digest(album.inputs, "datasets", f"synthetic/{name}/shards.parquet")
+        cards.append(CorpusCard(name, "synthetic", header, digest=own))
     return cards
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dbgan.image.codec import encode
 from dbgan.params import Params
@@ -34,6 +35,15 @@ class Project:
 
 def picture(seed: int) -> bytes:
     return encode(np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8), "png")
+
+
+def samples() -> NDArray[np.uint8]:
+    """A BGAN's samples.png: two rows and five columns of 8 px squares, square (row, column) of grey 10 row + column."""
+    grey = np.arange(2)[:, None] * 10 + np.arange(5)
+    grid = np.full((20, 56, 3), 255, np.uint8)
+    for (row, column), level in np.ndenumerate(grey):
+        grid[row * 12 : row * 12 + 8, column * 12 : column * 12 + 8] = level
+    return grid
 
 
 def _write(path: Path, content: bytes | str | dict[str, Any] | list[Any]) -> None:
@@ -138,7 +148,8 @@ def project(tmp_path: Path) -> Project:
         _write(folder / "summary.json", {"parameters": 12345, "steps": 2, "precision": "fp32", "warnings": []})
     _write(reports / "compare/differences.csv", _differences())
     _write(models / "bgan/demo/curves.csv", "step,phase,d_loss,psnr_to_sharp\n1,warmup,1.375,80\n2,real,1.125,31.5\n")
-    _write(models / "bgan/demo/samples.png", picture(3))
+    _write(models / "bgan/demo/samples.png", encode(samples(), "png"))
+    _write(models / "bgan/demo/weights.safetensors", b"weights")
     summary = {"parameters": 678, "steps": 2, "precision": "fp32", "warnings": ["z hardly changes the picture"]}
     _write(models / "bgan/demo/summary.json", {**summary, "perceptual": "random, width 64, seed 0"})
     audit = {"psnr": {"synthetic": {"mean": 29.125}, "pairs": {"mean": 25.25}}, "z_sensitivity": 0.01375}
@@ -150,6 +161,7 @@ def project(tmp_path: Path) -> Project:
         _write(datasets / source.use / name / "corpus.json", {"kind": "paired", "name": name, "counts": counts})
         notes = ["One sequence only: no validation split."] if name == "train-pairs" else []
         curated = {"total": 1234, "kept": 1200, "dropped": {"min_side": 34}, "splits": {"train": 1200}, "notes": notes}
+        _write(datasets / source.use / name / "shards.parquet", name)
         _write(reports / "curate" / name / "summary.json", curated)
         _write(reports / "curate" / name / "contact.png", picture(hash_of(name, 1)))
     leaks = {"near_bits": 24, "sides": [{"source": "train-pairs", "split": "train", "samples": 1200, "unhashed": 0}]}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from html.parser import HTMLParser
 
+import pytest
+
+from dbgan import __version__
 from tests.report.conftest import PSNR, VARIANTS, Project
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -94,8 +98,8 @@ def test_nothing_is_fetched_from_anywhere(project: Project) -> None:
 def test_the_page_is_well_formed_and_every_picture_has_words(project: Project) -> None:
     elements = Elements(project.build()).found
     pictures = [attributes for tag, attributes in elements if tag == "img"]
-    # two scenes of seven pictures, whole and detail; one capture of six; audit, contact sheets, samples
-    assert len(pictures) == 2 * 7 * 2 + 6 * 2 + 5 + 3 + 6
+    # two scenes of seven pictures, whole and detail; one capture of six; audit, contact sheets, samples, walk through z
+    assert len(pictures) == 2 * 7 * 2 + 6 * 2 + 5 + 3 + 6 + 4
     assert all((attributes.get("alt") or "").strip() for attributes in pictures)
     identifiers = [attributes["id"] for _, attributes in elements if "id" in attributes]
     targets = {(attributes.get("href") or "")[1:] for tag, attributes in elements if tag == "a"} - {""}
@@ -194,7 +198,19 @@ def test_provenance_says_blur_folder_perceptual_weights_and_mix_but_no_raw_folde
     assert "private-name" not in page
 
 
-def test_a_page_over_the_limit_is_built_with_smaller_pictures(project: Project, monkeypatch) -> None:
+def test_data_and_weights_are_named_by_their_digests(project: Project) -> None:
+    page = project.build()
+    data = page.split('id="corpus-train-phones"')[1].split("</article>")[0]
+    assert hashlib.sha256(b"phones").hexdigest() in data
+    model = page.split('<tr id="model-bgan-demo">')[1].split("</tr>")[0]
+    assert hashlib.sha256(b"weights").hexdigest()[:16] in model
+    assert "not at hand" in page.split('<tr id="model-dbgan-plus">')[1].split("</tr>")[0]
+    assert f"dbgan {__version__}" in page
+
+
+def test_a_page_over_the_limit_is_built_with_smaller_pictures(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dbgan.report import page
 
     full = len(project.build())
