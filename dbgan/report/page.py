@@ -15,6 +15,7 @@ from dbgan.report import paper
 from dbgan.report.departures import departures, grouped
 from dbgan.report.differences import read_differences, read_groups
 from dbgan.report.gallery import scenes
+from dbgan.report.graph import draw, stages
 from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, texts
 from dbgan.report.leaks import leak_check
 from dbgan.report.noise import drawn
@@ -101,6 +102,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     audits = [audit(album, name) for name in params.audit]
     cards = model_cards(album, params)
     data = corpora(album, params)
+    graph = stages(inputs.reports.parent, params.model_dump(mode="json"))
     warnings = [*score_warnings(scores), *(w for a in audits for w in audit_warnings(a.name, a.values))]
     warnings += [*_training_warnings(cards), *_curation_notes(data), *params_warnings(params)]
     return {
@@ -127,6 +129,8 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "corpora": data,
         "leaks": leak_check(inputs),
         "version": __version__,
+        "graph": graph,
+        "drawn": draw(graph),
         "provenance": provenance(params, cards),
         "departures": grouped(departures(params)),
         "params_text": params_text(params),

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from dbgan import __version__
+from tests.conftest import PROJECT
 from tests.report.conftest import PSNR, VARIANTS, Project
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -196,6 +197,18 @@ def test_provenance_says_blur_folder_perceptual_weights_and_mix_but_no_raw_folde
     assert "random, width 64, seed 0" in facts
     assert "50% of the crops from demo" in facts
     assert "private-name" not in page
+
+
+def test_the_pipeline_is_drawn_where_the_project_has_one(project: Project) -> None:
+    assert "stage-box" not in project.build().split("</style>")[1]
+    shutil.copy(PROJECT / "dvc.yaml", project.root / "dvc.yaml")
+    page = project.build()
+    Elements(page)
+    assert page.count('<g class="stage-box') == 12, "all stages but sample: the tiny project has none"
+    assert "report reads audit, compare" in page
+    assert project.build() == page
+    shutil.rmtree(project.root / "models/dbgan/minus")
+    assert "1 of 2 left files" in project.build()
 
 
 def test_data_and_weights_are_named_by_their_digests(project: Project) -> None:
