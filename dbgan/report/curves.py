@@ -30,6 +30,9 @@ WORDS = {
     "psnr_to_sharp": "PSNR of blur against sharp, dB; over 35 is the identity",
     "z_sensitivity": "Change under another noise z",
     "z_tint": "Of that, change of colour only",
+    "z_low": "Of that, low frequencies (tint)",
+    "z_high": "Of that, high frequencies (blur)",
+    "colour_shift": "Change of the mean light of each channel",
     "laplacian": "Laplacian variance; falls with blur",
 }
 

@@ -21,6 +21,7 @@ AUDIT_FIGURES = (
     ("psnr.png", "Distance between blurry and sharp: synthetic pairs against averaged ones"),
     ("distances.png", "Distances from the real captures by each measure; 1 is that of the sharp frames"),
     ("strength.png", "Blur strength of real captures, synthetic and averaged blur"),
+    ("spectrum.png", "Power spectrum: what blur leaves of high frequencies"),
     ("real.png", "Real captures beside synthetic blur"),
 )
 AUDIT_WORDS = {

@@ -154,7 +154,7 @@ def project(tmp_path: Path) -> Project:
     _write(models / "bgan/demo/summary.json", {**summary, "perceptual": "random, width 64, seed 0"})
     audit = {"psnr": {"synthetic": {"mean": 29.125}, "pairs": {"mean": 25.25}}, "z_sensitivity": 0.01375}
     _write(reports / "audit/demo/audit.json", {**audit, "verdict": ["Closer than averaging."], "warnings": []})
-    for figure in ("variants", "psnr", "distances", "strength", "real"):
+    for figure in ("variants", "psnr", "distances", "strength", "spectrum", "real"):
         _write(reports / f"audit/demo/{figure}.png", picture(hash_of(figure, 0)))
     for name, source in params.sources.items():
         counts = {"samples": 1234, "shards": 3, "bytes": 5_600_000, "rejects": 7}
