@@ -5,7 +5,8 @@ from __future__ import annotations
 from typer.testing import CliRunner
 
 from dbgan.cli import app
-from dbgan.project.reference import entries, find
+from dbgan.project.reference import entries, find, markdown
+from tests.conftest import PROJECT
 
 
 def explained(*words: str) -> tuple[int, str]:
@@ -51,3 +52,8 @@ def test_without_a_key_every_key_is_listed() -> None:
     assert code == 0
     leaves = [entry for entry in entries() if not entry.section]
     assert all(f"  {entry.name}: " in text for entry in leaves)
+
+
+def test_the_document_is_that_of_the_models() -> None:
+    """After a change of a parameter: `python -m dbgan.project.reference > docs/params.md`."""
+    assert (PROJECT / "docs" / "params.md").read_text(encoding="utf-8") == markdown()
