@@ -111,6 +111,7 @@ class TrajectoryGenerator(Generator):
         self.values_per_pixel = min(3 * CELL**2 + NOISE_CHANNELS, width) / CELL**2
         self.reach = math.ceil(self.max_path / 2 + self.max_defocus)
         cells = 1 + blocks * PlainBlock.radius + 1 + sum(SMOOTHING) + 1
+        self.values_per_pixel = min(width, self.head.in_channels) / CELL**2
         self.receptive_radius = max(cells * CELL + CELL - 1, self.reach + 1)
 
     def forward(self, image: Tensor, z: Tensor | None = None, place: Place | None = None) -> Tensor:

@@ -78,7 +78,7 @@ class BganBlur:
     motion: bool = False
 
     name: ClassVar[str] = "bgan"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         if not self.weights.is_file():

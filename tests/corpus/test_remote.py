@@ -153,7 +153,7 @@ def test_a_corpus_in_an_s3_bucket_is_read(corpus: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         bucket = s3fs.S3FileSystem()
-        bucket.mkdir("corpora")
+        bucket.makedirs("corpora", exist_ok=True)
         bucket.put(str(corpus), "corpora/tiny", recursive=True)
         local = Corpus.open(corpus)
         for cache_bytes in (0, 10**9):

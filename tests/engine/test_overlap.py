@@ -110,7 +110,9 @@ def test_makers_compute_on_the_callers_torch_threads() -> None:
 
 def test_ctrl_c_ends_the_process_at_once() -> None:
     code = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who was started in the background ignores it
 from dbgan.engine.overlap import overlapped
 def step(*_):
     time.sleep(0.05)

@@ -89,7 +89,7 @@ def test_the_snippet_that_reads_from_a_bucket_runs_as_written(folder: Path, buck
     import s3fs
 
     system = s3fs.S3FileSystem(endpoint_url=bucket)
-    system.mkdir("corpora")
+    system.makedirs("corpora", exist_ok=True)
     system.put(str(folder / "published/demo"), "corpora/demo", recursive=True)
     ((kind, code),) = [snippet for snippet in SNIPPETS if "s3://" in snippet[1]]
     run(kind, code + "assert len(corpus) == 4 and corpus[0].images\n")
