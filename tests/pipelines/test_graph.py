@@ -105,6 +105,7 @@ def test_a_leaking_test_set_stops_the_graph_by_name_and_a_clean_one_retrains_not
         "leaks",
         "evaluate@l1",
         "evaluate@plus",
+        "compare",
         "report",
     }
     for stage in (*TRAINING, "synthesize@demo"):
