@@ -110,8 +110,8 @@ def markdown() -> str:
     ]
     head = ["| key | meaning | allowed | default | presets/paper.yaml |", "|---|---|---|---|---|"]
     for entry in entries():
-        if len(entry.path) == 1:
-            lines += [f"## {entry.name}", "", entry.meaning, "", *head] if entry.section else lines and []
+        if len(entry.path) == 1:  # a part of params.yaml: every one is a section
+            lines += [f"## {entry.name}", "", entry.meaning, "", *head]
         elif not entry.section:
             cells = (f"`{entry.name}`", entry.meaning, entry.allowed, _cell(entry.default), "; ".join(entry.paper))
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
