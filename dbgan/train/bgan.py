@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dbgan import seeds
@@ -23,14 +24,14 @@ from dbgan.networks.registry import Generator
 from dbgan.train import losses, stream, work
 from dbgan.train.batches import Batches, centre_crops
 from dbgan.train.critic import Critic
-from dbgan.train.data import Picture, TrainingSet, open_set
+from dbgan.train.data import TrainingSet, open_set
 from dbgan.train.feed import crops_of, in_time
 from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
 from dbgan.train.judge import judged
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics, compiled
-from dbgan.train.pictures import grid
+from dbgan.train.pictures import Sheet, between
 from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
 from dbgan.train.team import ALONE, Team
@@ -38,12 +39,18 @@ from dbgan.train.team import ALONE, Team
 if TYPE_CHECKING:
     from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 
-REVISION = 3
+REVISION = 4
 """Raised by hand when the same recipe gives other bytes."""
 
 GAUGE_PICTURES = 8
 SHOWN = 4
-"""Rows of samples.png."""
+"""Rows of samples.png and walk.png."""
+
+WALK = 7
+"""Columns of walk.png: steps on the way from one draw of z to another, both ends among them."""
+
+CAPTURE = "a real capture"
+"""The column of samples.png that BGAN did not make."""
 
 VIEW = 192
 """Side of the pictures that gauges and samples.png look at, px; less where a source's pictures are smaller."""
@@ -67,7 +74,7 @@ class BganData:
 
 
 def train_bgan(name: str, params: BganParams, datasets: Path, out: Path) -> None:
-    """Train BGAN `name` and leave weights.safetensors, curves.csv, samples.png and summary.json in `out`.
+    """Train BGAN `name` and leave weights.safetensors, curves.csv, samples.png, walk.png and summary.json in `out`.
 
     Args:
         name: under `bgan` in params.
@@ -259,9 +266,11 @@ class BganTask:
         seen = add_noise(self._params.match, self._params.training.seed, step, real, fake, self._numerics.team)
         return seen if self._params.colour == "rgb" else (luminance(seen[0]), luminance(seen[1]))
 
+    def _draw(self, purpose: str, number: int, count: int) -> NDArray[np.float64]:
+        return seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
+
     def _noise(self, purpose: str, number: int, count: int) -> Tensor:
-        drawn = seeds.generator(self._params.training.seed, purpose, number).standard_normal((count, NOISE_CHANNELS))
-        return self._numerics.tensor(torch.from_numpy(drawn.astype(np.float32)))
+        return self._numerics.tensor(torch.from_numpy(self._draw(purpose, number, count).astype(np.float32)))
 
     def _blurred(self, sharp: Tensor, z: Tensor) -> Tensor:
         return self._learner.infer(self._numerics, sharp, z)
@@ -291,11 +300,25 @@ class BganTask:
         fresh = discriminator(**own.discriminator.model_dump(), crop=training.crop, seed=training.seed + 1)
         return judged(fresh, partial(seen, "learnt"), partial(seen, "asked"), own.judge, training, numerics)
 
-    def picture(self) -> Picture:
-        """Rows: sharp, three draws of z, a real capture (for the look of it: it shows something else)."""
+    def sheets(self) -> dict[str, Sheet]:
+        """`samples`: sharp, three draws of z, a real capture (for the look of it: it shows something else).
+
+        `walk`: the same frames on the way from the first draw of z to the second.
+        """
         sharp = self._looked_at[:SHOWN]
-        variants = [self._blurred(sharp, self._noise("gauge-noise", n, 1).expand(len(sharp), -1)) for n in range(3)]
-        return grid([sharp, *variants, self._captures[:SHOWN]])
+
+        def blurred(z: NDArray[np.float64]) -> Tensor:
+            shared = self._numerics.tensor(torch.from_numpy(z.astype(np.float32)))
+            return self._blurred(sharp, shared.expand(len(sharp), -1))
+
+        draws = [self._draw("gauge-noise", n, 1)[0] for n in range(3)]
+        samples = {"sharp": sharp, **{f"z {n + 1}": blurred(z) for n, z in enumerate(draws)}}
+        way = between(draws[0], draws[1], WALK)
+        names = ["z 1", *(f"{100 * n / (WALK - 1):.0f} %" for n in range(1, WALK - 1)), "z 2"]
+        return {
+            "samples": Sheet.of({**samples, CAPTURE: self._captures[:SHOWN]}),
+            "walk": Sheet.of({name: blurred(z) for name, z in zip(names, way, strict=True)}),
+        }
 
     def warnings(self, row: Row) -> list[str]:
         """Identity, unused noise, sharpening, a discriminator at chance or winning outright; not during the warm-up."""

@@ -21,21 +21,20 @@ from dbgan.train import losses, work
 from dbgan.train.batches import centre_crops
 from dbgan.train.bgan import perceptual_features
 from dbgan.train.critic import Critic, LogitLoss
-from dbgan.train.data import Picture
 from dbgan.train.feed import in_time
 from dbgan.train.gauges import discriminator_warnings, psnr
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.pairs import DbganData, batches, judges, open_data
-from dbgan.train.pictures import grid
+from dbgan.train.pictures import Sheet
 from dbgan.train.profile import Profile, profile
 from dbgan.train.spans import span
 
 if TYPE_CHECKING:
     from dbgan.params import AdversarialParams, DbganCommon, FinetuneParams, PretrainParams, ScheduleParams
 
-REVISION = 2
+REVISION = 3
 """Raised by hand when the same recipe gives other bytes."""
 
 GAUGE_PICTURES = 16
@@ -251,10 +250,10 @@ class DbganTask:
         """None: a restorer is judged by evaluation."""
         return {}
 
-    def picture(self) -> Picture:
-        """Rows: blurry, restored, sharp."""
+    def sheets(self) -> dict[str, Sheet]:
+        """`samples`: blurry, restored, sharp."""
         blurry, sharp = self._blurry[:SHOWN], self._sharp[:SHOWN]
-        return grid([blurry, self._restored(blurry), sharp])
+        return {"samples": Sheet.of({"blurry": blurry, "restored": self._restored(blurry), "sharp": sharp})}
 
     def warnings(self, row: Row) -> list[str]:
         """Worse than doing nothing; a discriminator at chance or winning outright."""

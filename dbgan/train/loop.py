@@ -18,8 +18,8 @@ from dbgan.errors import DbganError
 from dbgan.networks.registry import Generator
 from dbgan.progress import progress
 from dbgan.train import checkpoints
-from dbgan.train.data import Picture
 from dbgan.train.optimise import NotFiniteError
+from dbgan.train.pictures import Sheet
 from dbgan.train.team import ALONE, Team
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class Task(Protocol):
     def final_gauges(self) -> dict[str, float]:
         """Gauges of the finished product that cost too much for every evaluation; by the first worker alone."""
 
-    def picture(self) -> Picture:
-        """A grid of fixed samples, HWC uint8 RGB."""
+    def sheets(self) -> dict[str, Sheet]:
+        """Grids of fixed samples by the name of their file, without its suffix; `samples` among them."""
 
     def warnings(self, row: Row) -> list[str]:
         """What a row's gauges say is wrong, in words, with what to change."""

@@ -2,7 +2,7 @@
 
 start.json      digest of the code that began it, and its canary: what one step of every phase gives
 checkpoints/    the last two steps; dropped when the work is finished
-outs/           weights.safetensors, curves.csv, samples.png, summary.json
+outs/           weights.safetensors, curves.csv, summary.json, samples.png and further sheets of samples
 done.json       sha256 of each out; written last, so its presence means that the work is whole
 times.json      seconds and steps per second; here only, never in outs
 
@@ -31,7 +31,7 @@ from dbgan.errors import DbganError
 from dbgan.files import replace_tree, sha256_file, state_dir, write_bytes, write_json
 from dbgan.image.codec import encode
 from dbgan.networks import save_weights
-from dbgan.recipe import code_digest, codec_versions
+from dbgan.recipe import code_digest, codec_versions, device_class
 from dbgan.recipe import recipe as recipe_digest
 from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
@@ -169,7 +169,9 @@ def canary(task: Task) -> str:
             hashed.update(f"{name}.{key}:{tuple(tensor.shape)}".encode())
             hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     hashed.update(curves_csv([{"step": 0, "phase": "canary", **task.evaluate()}], task.columns))
-    hashed.update(task.picture().tobytes())
+    for name, sheet in task.sheets().items():
+        hashed.update(f"{name}: {', '.join(sheet.columns)}".encode())
+        hashed.update(sheet.pixels.tobytes())
     set_state(task, record, initial)
     return hashed.hexdigest()
 
@@ -202,8 +204,11 @@ def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:
     outs.mkdir(parents=True, exist_ok=True)
     save_weights(outs / "weights.safetensors", task.product)
     write_bytes(outs / "curves.csv", curves_csv(rows, task.columns))
-    write_bytes(outs / "samples.png", encode(task.picture(), "png"))
-    write_json(outs / "summary.json", _summary(work, task, rows))
+    sheets = {f"{name}.png": sheet for name, sheet in task.sheets().items()}
+    for name, sheet in sheets.items():
+        write_bytes(outs / name, encode(sheet.pixels, "png"))
+    layouts = {name: sheet.layout for name, sheet in sheets.items()}
+    write_json(outs / "summary.json", {**_summary(work, task, rows), "pictures": layouts})
     write_json(folder / "done.json", {p.name: sha256_file(p) for p in sorted(outs.iterdir()) if p.is_file()})
 
 
@@ -215,6 +220,7 @@ def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in task.generator.parameters()),
         "steps": task.total_steps,
         "precision": work.numerics.precision,
+        "device_class": device_class(work.numerics.device, work.numerics.threads),
         "warnings": task.warnings(last),
         "notes": list(work.notes),
         "gauges": {k: float(f"{v:.6g}") for k, v in last.items() if isinstance(v, float)},

@@ -37,10 +37,17 @@ def picture(seed: int) -> bytes:
     return encode(np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8), "png")
 
 
-def samples() -> NDArray[np.uint8]:
-    """A BGAN's samples.png: two rows and five columns of 8 px squares, square (row, column) of grey 10 row + column."""
-    grey = np.arange(2)[:, None] * 10 + np.arange(5)
-    grid = np.full((20, 56, 3), 255, np.uint8)
+WALK = ("z 1", "25 %", "50 %", "75 %", "z 2")
+SHEETS = {
+    "samples.png": {"columns": ["sharp", "z 1", "a real capture"], "gap": 4},
+    "walk.png": {"columns": list(WALK), "gap": 4},
+}
+
+
+def sheet(columns: int) -> NDArray[np.uint8]:
+    """A sheet of a BGAN: two rows of 8 px squares, square (row, column) of grey 10 row + column."""
+    grey = np.arange(2)[:, None] * 10 + np.arange(columns)
+    grid = np.full((20, 12 * columns - 4, 3), 255, np.uint8)
     for (row, column), level in np.ndenumerate(grey):
         grid[row * 12 : row * 12 + 8, column * 12 : column * 12 + 8] = level
     return grid
@@ -148,10 +155,13 @@ def project(tmp_path: Path) -> Project:
         _write(folder / "summary.json", {"parameters": 12345, "steps": 2, "precision": "fp32", "warnings": []})
     _write(reports / "compare/differences.csv", _differences())
     _write(models / "bgan/demo/curves.csv", "step,phase,d_loss,psnr_to_sharp\n1,warmup,1.375,80\n2,real,1.125,31.5\n")
-    _write(models / "bgan/demo/samples.png", encode(samples(), "png"))
+    _write(models / "bgan/demo/samples.png", encode(sheet(3), "png"))
+    _write(models / "bgan/demo/walk.png", encode(sheet(len(WALK)), "png"))
     _write(models / "bgan/demo/weights.safetensors", b"weights")
+    device = {"device": "cpu", "isa": "avx2", "threads": 2, "torch": "2.11.0"}
+    computed = {"device_class": device, "pictures": SHEETS}
     summary = {"parameters": 678, "steps": 2, "precision": "fp32", "warnings": ["z hardly changes the picture"]}
-    _write(models / "bgan/demo/summary.json", {**summary, "perceptual": "random, width 64, seed 0"})
+    _write(models / "bgan/demo/summary.json", {**summary, "perceptual": "random, width 64, seed 0", **computed})
     audit = {"psnr": {"synthetic": {"mean": 29.125}, "pairs": {"mean": 25.25}}, "z_sensitivity": 0.01375}
     _write(reports / "audit/demo/audit.json", {**audit, "verdict": ["Closer than averaging."], "warnings": []})
     for figure in ("variants", "psnr", "distances", "strength", "spectrum", "real"):

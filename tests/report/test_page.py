@@ -99,8 +99,8 @@ def test_nothing_is_fetched_from_anywhere(project: Project) -> None:
 def test_the_page_is_well_formed_and_every_picture_has_words(project: Project) -> None:
     elements = Elements(project.build()).found
     pictures = [attributes for tag, attributes in elements if tag == "img"]
-    # two scenes of seven pictures, whole and detail; one capture of six; audit, contact sheets, samples, walk through z
-    assert len(pictures) == 2 * 7 * 2 + 6 * 2 + 6 + 3 + 6 + 4
+    # two scenes of seven pictures, whole and detail; one capture of six; audit, contact sheets, samples; strip and walk
+    assert len(pictures) == 2 * 7 * 2 + 6 * 2 + 6 + 3 + 6 + 1 + 5
     assert all((attributes.get("alt") or "").strip() for attributes in pictures)
     identifiers = [attributes["id"] for _, attributes in elements if "id" in attributes]
     targets = {(attributes.get("href") or "")[1:] for tag, attributes in elements if tag == "a"} - {""}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -143,8 +145,17 @@ def test_it_leaves_weights_curves_picture_and_summary(bgan_params: BganParams, d
     assert "random" in summary["perceptual"]
     assert summary["notes"] == []
     assert {"psnr_to_sharp", "z_sensitivity", "d_accuracy"} <= summary["gauges"].keys()
-    picture = cv2.imread(str(tmp_path / "samples.png"))
-    assert picture.shape == (3 * 40 + 2 * 4, 5 * 40 + 4 * 4, 3)  # 3 held-out frames; sharp, 3 variants, a capture
+    samples, walk = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("samples", "walk"))
+    assert samples.shape == (3 * 40 + 2 * 4, 5 * 40 + 4 * 4, 3)  # 3 held-out frames; sharp, 3 variants, a capture
+    assert walk.shape == (3 * 40 + 2 * 4, 7 * 40 + 6 * 4, 3)
+    # the walk begins at the first draw of z and ends at the second
+    assert np.array_equal(walk[:, :40], samples[:, 44:84])
+    assert np.array_equal(walk[:, -40:], samples[:, 88:128])
+    assert not np.array_equal(walk[:, :40], walk[:, 44:84])
+    layouts = summary["pictures"]
+    assert layouts["samples.png"] == {"columns": ["sharp", "z 1", "z 2", "z 3", "a real capture"], "gap": 4}
+    assert layouts["walk.png"]["columns"] == ["z 1", "17 %", "33 %", "50 %", "67 %", "83 %", "z 2"]
+    assert (summary["device_class"]["device"], summary["device_class"]["torch"]) == ("cpu", version("torch"))
 
 
 def test_gauges_look_at_held_out_frames(bgan_params: BganParams, datasets: Path) -> None:

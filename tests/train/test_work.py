@@ -25,7 +25,7 @@ from dbgan.train.dbgan import REVISION, DbganTask, pretrain, train_adversarial
 from dbgan.train.loop import DivergedError, Record, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
-OUTS = ("curves.csv", "samples.png", "summary.json", "weights.safetensors")
+OUTS = ("curves.csv", "samples.png", "summary.json", "weights.safetensors")  # and walk.png of a BGAN
 SCHEDULE = PretrainParams.model_validate({"schedule": {"steps": 7, "lr": 1e-3}})
 CPU = Numerics("cpu", bf16=False, threads=1)
 
