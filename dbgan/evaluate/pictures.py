@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,9 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dbgan.corpus import Corpus
-
-LONG_SIDE, SHORT_SIDE = 640, 480
-"""A picture is cut to its centre of at most this size, px, lying or standing as the whole does."""
 
 
 def choose(table: pd.DataFrame, count: int) -> list[str]:
@@ -46,17 +44,22 @@ def share(count: int, available: Mapping[str, int]) -> dict[str, int]:
     return shares
 
 
-def box(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the shown centre of a picture of `height` x `width` px."""
-    high, wide = (SHORT_SIDE, LONG_SIDE) if width >= height else (LONG_SIDE, SHORT_SIDE)
-    high, wide = min(high, height), min(wide, width)
+def box(height: int, width: int, most: int) -> tuple[slice, slice]:
+    """Rows and columns of what is shown of a picture of `height` x `width` px.
+
+    All of it up to `most` px, else its centre of about so many px, shaped as the whole and at full resolution.
+    """
+    scale = min(1.0, math.sqrt(most / (height * width)))
+    high, wide = max(1, int(height * scale)), max(1, int(width * scale))
+    if scale == 1.0:
+        high, wide = height, width
     top, left = (height - high) // 2, (width - wide) // 2
     return slice(top, top + high), slice(left, left + wide)
 
 
-def cut(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The shown centre of an HWC uint8 RGB picture, copied, so that the whole can be freed."""
-    rows, columns = box(picture.shape[0], picture.shape[1])
+def cut(picture: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """What is shown of an HWC uint8 RGB picture, copied, so that the whole can be freed."""
+    rows, columns = box(picture.shape[0], picture.shape[1], most)
     return np.array(picture[rows, columns])
 
 

@@ -36,12 +36,14 @@ GRID_CELL = (480, 360)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture to look at. `images` (field -> HWC uint8 RGB, cut) lack `sharp` where no reference exists."""
+    """One picture to look at. `images` (field -> HWC uint8 RGB) lack `sharp` where no reference exists."""
 
     source: str
     key: str
     device: str
     images: dict[str, NDArray[np.uint8]]
+    whole: bool
+    """All of the picture; else its centre."""
     psnr: tuple[float, float] | None = None
     """PSNR of the whole picture before and after, dB."""
 
@@ -71,7 +73,7 @@ def evaluate(
     captures = {source: corpus for source, corpus in corpora.items() if corpus.kind == "blurry"}
     paired = scored_sources(name, restorer, paired, only or [])
     scores, shown = score_pairs(name, paired, params, restorer)
-    real = list(restore_captures(captures, params.pictures, restorer))
+    real = list(restore_captures(captures, params, restorer))
     folder = state_dir() / "evaluate" / digest(str(out.resolve()))[:16]
     shutil.rmtree(folder, ignore_errors=True)  # what a killed run left would become part of `out`
     try:
@@ -139,9 +141,10 @@ def score_aligned(
 def score_pairs(
     name: str, corpora: dict[str, Corpus], params: ScoringParams, restorer: Restorer
 ) -> tuple[list[Score], list[Shown]]:
-    """Score all pairs, in the order of source and key, keeping cuts of the pictures to show."""
+    """Score all pairs, in the order of source and key, keeping the pictures to show."""
     scores, shown = [], dict[tuple[str, str], Shown]()
     chosen = choose_keys(corpora, params.pictures)
+    most = params.shown_px
     with progress(f"evaluate {name}", sum(len(corpus) for corpus in corpora.values())) as steps:
         for source, corpus in corpora.items():
             aligned = params.aligned.get(source)
@@ -158,9 +161,9 @@ def score_pairs(
                 scores.append(found)
                 if key in chosen[source]:
                     whole = {"blur": blur, "restored": restored, "sharp": sharp}
-                    cuts = {field: pictures.cut(picture) for field, picture in whole.items()}
+                    cuts = {field: pictures.cut(picture, most) for field, picture in whole.items()}
                     psnr = (found.before["psnr_rgb"], found.after["psnr_rgb"])
-                    shown[source, key] = Shown(source, key, device, cuts, psnr)
+                    shown[source, key] = Shown(source, key, device, cuts, cuts["blur"].shape == blur.shape, psnr)
                 steps.advance()
     return scores, [shown[source, key] for source in corpora for key in chosen[source]]
 
@@ -179,26 +182,26 @@ def extent(picture: NDArray[np.uint8]) -> float:
     return float("nan") if found is None else found
 
 
-def restore_captures(corpora: dict[str, Corpus], count: int, restorer: Restorer) -> Iterator[Shown]:
-    """Restore the shown centre of `count` real captures, which have no reference.
+def restore_captures(corpora: dict[str, Corpus], params: ScoringParams, restorer: Restorer) -> Iterator[Shown]:
+    """Restore `params.pictures` real captures, which have no reference, as far as they are shown.
 
-    Only the centre and the restorer's radius around it, that its pixels depend on, are computed: the rest of a 12 MP
-    photo would cost minutes and is not shown.
+    Of a picture over `params.shown_mp` only the centre and the restorer's radius around it, that its pixels depend on,
+    are computed: the rest of a 12 MP photo would cost minutes.
     """
     radius = restorer.radius
     if radius is None:
         return
-    for source, keys in choose_keys(corpora, count).items():
+    for source, keys in choose_keys(corpora, params.pictures).items():
         for key in keys:
             sample = corpora[source][key]
             whole = sample.images["blur"]
-            rows, columns = pictures.box(whole.shape[0], whole.shape[1])
+            rows, columns = pictures.box(whole.shape[0], whole.shape[1], params.shown_px)
             top, left = max(0, rows.start - radius), max(0, columns.start - radius)
             cut = np.ascontiguousarray(whole[top : rows.stop + radius, left : columns.stop + radius])
             around = restorer.restore(source, key, cut)
             restored = around[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-            images = {"blur": pictures.cut(whole), "restored": np.array(restored)}
-            yield Shown(source, key, str(sample.meta["device"]), images)
+            images = {"blur": np.array(whole[rows, columns]), "restored": np.array(restored)}
+            yield Shown(source, key, str(sample.meta["device"]), images, restored.shape == whole.shape)
 
 
 def choose_keys(corpora: dict[str, Corpus], count: int) -> dict[str, list[str]]:
@@ -229,6 +232,7 @@ def _write_pictures(shown: Shown, stem: str, out: Path) -> dict[str, Any]:
     for field, picture in shown.images.items():
         write_bytes(out / files[field], encode(picture, "png"))
     entry: dict[str, Any] = {"source": shown.source, "key": shown.key, "device": shown.device, "files": files}
+    entry["whole"] = shown.whole
     if shown.psnr is None:
         return {"kind": "capture", **entry}
     return {"kind": "pair", **entry, "input_psnr_rgb": round(shown.psnr[0], 4), "psnr_rgb": round(shown.psnr[1], 4)}

@@ -171,6 +171,13 @@ def _webp(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
+def encode_to_show(pixels: Pixels, quality: int) -> bytes:
+    """Lossy WebP (4:2:0) of HWC uint8 RGB, for pages to look at: a third smaller than a JPEG of equal error."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
 def store(data: bytes, ext: str, *, max_pixels: int = MAX_PIXELS, min_side: int = 1, icc: Icc = "keep") -> Stored:
     """Turn a picture file into what a corpus of extension `ext` holds.
 

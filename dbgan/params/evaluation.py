@@ -44,7 +44,10 @@ class ScoringParams(Model):
     tile: int = Field(512, ge=64, le=8192, description="largest side of a tile, px")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the network's arithmetic")
     threads: int = Field(2, ge=1, le=256, description="CPU threads; part of the recipe")
-    pictures: int = Field(4, ge=1, le=100, description="test pairs shown in the grid")
+    pictures: int = Field(4, ge=1, le=100, description="test pairs, and real captures, that are kept to be looked at")
+    shown_mp: float = Field(
+        2.1, gt=0.0, le=200.0, description="larger ones than this are cut to their centre of this size, megapixels"
+    )
     aligned: dict[Name, AlignParams] = Field(
         default_factory=dict, description="test sources that are also scored by RealBlur's protocol: gain, homography"
     )
@@ -52,6 +55,11 @@ class ScoringParams(Model):
         [3.0, 4.0, 6.0, 9.0, 13.0], description="edges of the bins of blur strength (edge extent of the input), px"
     )
     resamples: Positive = Field(1000, description="draws of the bootstrap")
+
+    @property
+    def shown_px(self) -> int:
+        """`shown_mp` in pixels."""
+        return round(self.shown_mp * 1e6)
 
     @model_validator(mode="after")
     def _bins_rise(self) -> ScoringParams:

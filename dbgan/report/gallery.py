@@ -17,6 +17,8 @@ Pixels = NDArray[np.uint8]
 BLUR, RESTORED, SHARP = "blur", "restored", "sharp"
 DETAIL_SHARE = 0.3
 """Side of the magnified detail as a share of the picture's shorter side."""
+SMALL = 640
+"""Width up to which a picture counts as small, px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +35,54 @@ class Shot:
 class Scene:
     """One test key and its pictures, blurry first, sharp last; `preferred` is the name the slider starts with.
 
-    `patch` is the magnified square of all details: its centre (across, down) and its side (of the width), in [0, 1].
+    Attributes:
+        whole: all of the pictures; else their centres.
+        patch: the magnified square of all details: its centre (across, down) and its side (of the width), in [0, 1].
+        shrunk: the embedded pictures are smaller than the test's, so that details show more than they do.
     """
 
     source: str
     key: str
     shots: tuple[Shot, ...]
     preferred: str
-    paired: bool
+    whole: bool
     patch: tuple[float, float, float]
+    shrunk: bool
+
+    @property
+    def small(self) -> bool:
+        """So small that its comparison and its strip fit side by side."""
+        return self.shots[0].picture.width <= SMALL
 
 
 @dataclass
 class _Found:
-    """Pixels of one test key as they are read, variant by variant."""
+    """One test key: its entries by variant, and then their pixels, which are read one key after another."""
 
     source: str
     key: str
+    entries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     pixels: dict[str, Pixels] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def paired(self) -> bool:
+        """Whether a sharp frame is promised."""
+        return any(SHARP in files_of(entry) for entry in self.entries.values())
 
-def scenes(album: Album, preferred: Mapping[str, str], variants: tuple[str, ...] = VARIANTS) -> list[Scene]:
-    """Test scenes and real captures from `reports/evaluate/VARIANT/pictures.json`, in the order of those files.
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Scenes with a sharp frame and real captures without one, and how many of each there are on disk."""
+
+    restored: tuple[Scene, ...]
+    captures: tuple[Scene, ...]
+    counts: tuple[int, int]
+
+
+def gallery(album: Album, preferred: Mapping[str, str], variants: tuple[str, ...] = VARIANTS) -> Gallery:
+    """Test scenes and real captures from `reports/evaluate/VARIANT/pictures.json`, in the order of those files, at
+    most as many of each as the album's fit allows.
 
     Args:
         album: reads the pictures and notes those that are missing.
@@ -67,20 +94,28 @@ def scenes(album: Album, preferred: Mapping[str, str], variants: tuple[str, ...]
         stage = evaluate_stage(variant)
         for entry in album.inputs.json_list("reports", f"evaluate/{variant}/pictures.json", stage):
             source, key = str(entry.get("source", "")), str(entry.get("key", ""))
-            _read(found.setdefault((source, key), _Found(source, key)), variant, entry, album, stage)
-    return [_scene(f, album, preferred.get(f.source, ""), variants) for f in found.values() if f.pixels]
+            found.setdefault((source, key), _Found(source, key)).entries[variant] = entry
+    kinds = ([f for f in found.values() if f.paired], [f for f in found.values() if not f.paired])
+
+    def shown(kind: list[_Found]) -> tuple[Scene, ...]:
+        read = (_scene(f, album, preferred.get(f.source, ""), variants) for f in kind[: album.fit.scenes])
+        return tuple(scene for scene in read if scene is not None)
+
+    return Gallery(shown(kinds[0]), shown(kinds[1]), (len(kinds[0]), len(kinds[1])))
 
 
-def _read(found: _Found, variant: str, entry: Mapping[str, Any], album: Album, stage: str) -> None:
-    for role, name in files_of(entry).items():
-        shown = {BLUR: "blurry", SHARP: "sharp"}.get(role, variant)
-        if shown in found.pixels:
-            continue
-        pixels = album.pixels(f"evaluate/{variant}/{name}", stage)
-        if pixels is not None:
-            found.pixels[shown] = pixels
-            score = {BLUR: "input_psnr_rgb", RESTORED: "psnr_rgb"}.get(role, "")
-            found.notes[shown] = decibels(entry.get(score))
+def _read(found: _Found, album: Album) -> None:
+    """Read the pictures of one key."""
+    for variant, entry in found.entries.items():
+        for role, name in files_of(entry).items():
+            shown = {BLUR: "blurry", SHARP: "sharp"}.get(role, variant)
+            if shown in found.pixels:
+                continue
+            pixels = album.pixels(f"evaluate/{variant}/{name}", evaluate_stage(variant))
+            if pixels is not None:
+                found.pixels[shown] = pixels
+                score = {BLUR: "input_psnr_rgb", RESTORED: "psnr_rgb"}.get(role, "")
+                found.notes[shown] = decibels(entry.get(score))
 
 
 def files_of(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -99,8 +134,11 @@ def decibels(value: Any) -> str:
     return "" if measured is None else f"{measured:.2f} dB"
 
 
-def _scene(found: _Found, album: Album, preferred: str, variants: tuple[str, ...]) -> Scene:
+def _scene(found: _Found, album: Album, preferred: str, variants: tuple[str, ...]) -> Scene | None:
+    _read(found, album)
     pixels = found.pixels
+    if not pixels:
+        return None
     names = [name for name in ("blurry", *variants, "sharp") if name in pixels]
     box = detail_box(pixels[names[0]], pixels.get("sharp"))
     shots = tuple(_shot(found, name, box, album) for name in names)
@@ -109,7 +147,9 @@ def _scene(found: _Found, album: Album, preferred: str, variants: tuple[str, ...
     height, width = pixels[names[0]].shape[:2]
     top, left, side = box
     patch = (round((left + side / 2) / width, 4), round((top + side / 2) / height, 4), round(side / width, 4))
-    return Scene(found.source, found.key, shots, first, "sharp" in pixels, patch)
+    found.pixels = {}  # the next one's take their place
+    whole = all(entry.get("whole") is not False for entry in found.entries.values())
+    return Scene(found.source, found.key, shots, first, whole, patch, shots[0].picture.width < width)
 
 
 def _shot(found: _Found, name: str, box: tuple[int, int, int], album: Album) -> Shot:

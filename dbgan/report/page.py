@@ -14,22 +14,14 @@ from dbgan.params import Params
 from dbgan.report import paper
 from dbgan.report.departures import departures, grouped
 from dbgan.report.differences import read_differences, read_groups
-from dbgan.report.gallery import scenes
+from dbgan.report.gallery import Gallery, gallery
 from dbgan.report.graph import draw, stages
 from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, texts
 from dbgan.report.leaks import leak_check
+from dbgan.report.models import ModelCard, families, model_cards
 from dbgan.report.noise import drawn
 from dbgan.report.pictures import LADDER, Album, Fit
-from dbgan.report.sections import (
-    CorpusCard,
-    ModelCard,
-    audit,
-    corpora,
-    families,
-    model_cards,
-    params_text,
-    provenance,
-)
+from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance
 from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
 from dbgan.report.verdict import (
     Warned,
@@ -66,13 +58,18 @@ def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path
         out: the page; `reports/index.html` by default. It is not rewritten where its bytes would not change.
 
     Returns:
-        The path of the page. A missing or damaged input raises nothing: the page names it and the stage that makes it.
+        The path of the page. A missing or damaged input raises nothing: the page names it and the stage that makes it,
+        and what it leaves out to stay under `LIMIT_BYTES`.
     """
     page = b""
     for fit in LADDER:
         page = render(Inputs(reports, models, datasets), params, fit)
         if len(page) <= LIMIT_BYTES:
             break
+    else:
+        print(
+            f"note: the page has {len(page) / 1e6:.1f} MB with the smallest pictures, over {LIMIT_BYTES / 1e6:.0f} MB"
+        )
     target = out or reports / "index.html"
     write_bytes(target, page)
     return target
@@ -98,7 +95,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     scores = read_scores(inputs, restorers)
     paired = read_differences(inputs)
     best = {source: name for source in scores.sources if (name := scores.best(source))}
-    shown = scenes(album, best, restorers)
+    shown = gallery(album, best, restorers)
     audits = [audit(album, name) for name in params.audit]
     cards = model_cards(album, params)
     data = corpora(album, params)
@@ -120,8 +117,9 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "paired": [table for table in paired.values() if table.rows],
         "groups": read_groups(inputs, restorers, scores.sources),
         "paper": paper,
-        "restored": [scene for scene in shown if scene.paired],
-        "captures": [scene for scene in shown if not scene.paired],
+        "restored": shown.restored,
+        "captures": shown.captures,
+        "left_out": left_out(fit, shown),
         "audits": audits,
         "bgans": drawn(album, params),
         "families": families(inputs, params),
@@ -137,6 +135,25 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         # Evaluated last: every reader above may have noted something.
         "missing": [m.words() for m in inputs.missing],
     }
+
+
+def left_out(fit: Fit, shown: Gallery) -> list[str]:
+    """What the page lacks because it must stay small, and where that is; nothing at the first step of the ladder."""
+    if fit == LADDER[0]:
+        return []
+    said = [
+        f"To stay under {LIMIT_BYTES / 1e6:.0f} MB, pictures are reduced to at most {fit.side} px and coded at quality "
+        f"{fit.quality}; the squares where blur did most are at full resolution. Whole: reports/evaluate/NAME/pictures."
+    ]
+    for scenes, count, what in zip((shown.restored, shown.captures), shown.counts, ("scenes", "captures"), strict=True):
+        if count > fit.scenes:
+            said.append(f"{len(scenes)} of {count} {what} are shown. The others: reports/evaluate/NAME.")
+    if not fit.sheets:
+        said.append(
+            "Contact sheets and restorers' samples are left out: reports/curate/NAME/contact.png, "
+            "models/dbgan/NAME/samples.png."
+        )
+    return said
 
 
 def gain_bar(scores: Scores, row: str, source: str, rows: tuple[str, ...] = ROW_NAMES) -> Bar | None:

@@ -1,4 +1,4 @@
-"""Pictures for the page: shrunk, coded as JPEG or kept as PNG, whichever is smaller, and embedded as data URIs."""
+"""Pictures for the page: shrunk, coded as WebP or kept as PNG, whichever is smaller, and embedded as data URIs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbgan.errors import ImageError
-from dbgan.image.codec import decode, encode
+from dbgan.image.codec import decode, encode_to_show
 from dbgan.report.inputs import Inputs, Root
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How much a picture may weigh: JPEG quality and longest side, px."""
+    """How much the pictures may weigh.
+
+    Attributes:
+        quality: of WebP.
+        side: longest, px.
+        scenes: most test scenes, and most real captures, that are shown.
+        sheets: whether contact sheets of corpora and samples of restorers are shown.
+    """
 
     quality: int
     side: int
+    scenes: int = 1000
+    sheets: bool = True
 
 
-LADDER = (Fit(92, 1600), Fit(86, 1280), Fit(80, 960), Fit(72, 640), Fit(60, 400))
-"""Tried in this order until the page fits its limit of bytes."""
+LADDER = (
+    Fit(92, 1600),
+    Fit(86, 1280),
+    Fit(80, 960),
+    Fit(72, 640),
+    Fit(60, 400),
+    Fit(60, 400, 16, sheets=False),
+    Fit(50, 320, 4, sheets=False),
+)
+"""Tried in this order until the page fits its limit of bytes. A third smaller than JPEG at equal error."""
+
+
+CRISP = 4
+"""A PNG of so many times the bytes of its WebP is no drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +70,8 @@ def embed(pixels: NDArray[np.uint8], alt: str, fit: Fit, *, png: bytes | None = 
         pixels: HWC uint8 RGB.
         alt: what it shows.
         fit: limits.
-        png: the PNG file that holds these pixels, if there is one. It is kept where it need not be shrunk and is
-            smaller than its JPEG: figures stay crisp, photographs become JPEG.
+        png: the PNG file that holds these pixels, if there is one. It is kept where it need not be shrunk and is not
+            `CRISP` times its WebP: drawn figures stay crisp, photographs become WebP.
     """
     height, width = pixels.shape[:2]
     scale = fit.side / max(height, width)
@@ -58,8 +79,8 @@ def embed(pixels: NDArray[np.uint8], alt: str, fit: Fit, *, png: bytes | None = 
         png = None
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    jpeg = encode(pixels, "jpg", quality=fit.quality)
-    kind, chosen = ("png", png) if png is not None and len(png) <= len(jpeg) else ("jpeg", jpeg)
+    coded = encode_to_show(pixels, fit.quality)
+    kind, chosen = ("png", png) if png is not None and len(png) < CRISP * len(coded) else ("webp", coded)
     return Picture(f"data:image/{kind};base64,{base64.b64encode(chosen).decode()}", alt, width, height)
 
 
@@ -86,6 +107,10 @@ class Album:
         if data is None or pixels is None:
             return None
         return embed(pixels, alt, self.fit, png=data if data.startswith(b"\x89PNG") else None)
+
+    def sheet(self, relative: str, alt: str, stage: str, root: Root = "reports") -> Picture | None:
+        """`figure`, or None where the fit leaves contact sheets and samples out."""
+        return self.figure(relative, alt, stage, root) if self.fit.sheets else None
 
     def _decoded(self, data: bytes, relative: str, stage: str, root: Root = "reports") -> NDArray[np.uint8] | None:
         try:

@@ -1,4 +1,4 @@
-"""The page's sections as plain data for the template: audits, models, corpora, provenance."""
+"""The page's sections as plain data for the template: audits, corpora, provenance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from dbgan.files import sha256_file
 from dbgan.params import Params
-from dbgan.report.curves import Panel, chained, panels, short
-from dbgan.report.inputs import MODEL_STAGE, VARIANTS, Inputs, Root, number, texts
+from dbgan.report.curves import short
+from dbgan.report.inputs import VARIANTS, number, texts
+from dbgan.report.models import ModelCard, digest
 from dbgan.report.pictures import Album, Picture
 
 AUDIT_FIGURES = (
@@ -40,9 +40,6 @@ AUDIT_WORDS = {
     "z_sensitivity": "Mean change of the picture when only z changes, of [0, 1]",
 }
 
-PARENTS = {"minus": "l1", "base": "l1", "control": "base", "plus": "base"}
-"""Whose weights a variant starts from."""
-
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -55,9 +52,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One audited synthetic corpus."""
+    """One audited synthetic corpus; `page` is its own page, from the report's folder, or nothing where it is absent."""
 
     name: str
+    page: str
     values: Mapping[str, Any]
     verdict: tuple[str, ...]
     grids: tuple[Grid, ...]
@@ -76,7 +74,9 @@ def audit(album: Album, name: str) -> Audit:
     }
     skipped = ("verdict", "warnings")
     grids = tuple(g for key, value in values.items() if key not in skipped and (g := grid(key, value)))
-    return Audit(name, values, tuple(texts(values.get("verdict"))), grids, figures, dict(AUDIT_FIGURES))
+    page = f"audit/{name}/index.html"
+    own = page if album.inputs.path("reports", page).is_file() else ""
+    return Audit(name, own, values, tuple(texts(values.get("verdict"))), grids, figures, dict(AUDIT_FIGURES))
 
 
 def grid(key: str, value: Any) -> Grid | None:
@@ -103,81 +103,6 @@ def _numbers(entry: Any, prefix: str = "") -> dict[str, str]:
     if value is not None and low is not None and high is not None:
         return {prefix or "value": f"{short(value)} ({short(low)} to {short(high)})"}
     return {k: v for name, part in entry.items() for k, v in _numbers(part, f"{prefix} {name}".strip()).items()}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What one training says of itself in summary.json, and its samples.png."""
-
-    name: str
-    summary: Mapping[str, Any]
-    samples: Picture | None = None
-    start: str = "its own initialisation"
-    """The model whose weights it started from and the first 12 digits of their digest."""
-    digest: str = ""
-    """SHA-256 of weights.safetensors, or nothing where it is not at hand."""
-
-    @property
-    def anchor(self) -> str:
-        """Its place on the page."""
-        return f"model-{self.name.replace('/', '-')}"
-
-    def text(self, key: str) -> str:
-        """A value of the summary as text; "not said" where it is absent."""
-        value = self.summary.get(key)
-        if isinstance(value, bool) or value is None or value == "":
-            return "not said"
-        return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Models that share a set of charts."""
-
-    title: str
-    panels: tuple[Panel, ...]
-    lines: tuple[str, ...]
-
-
-def families(inputs: Inputs, params: Params) -> list[Family]:
-    """Learning curves: DBGAN's variants in shared charts, then each BGAN in its own."""
-    dbgan = {v: inputs.columns("models", f"dbgan/{v}/curves.csv", MODEL_STAGE[v]) for v in VARIANTS}
-    trained = tuple(v for v in VARIANTS if dbgan[v])
-    shown = [Family("DBGAN and its variants", tuple(panels(chained(dbgan, PARENTS))), trained)]
-    for name in params.bgan:
-        table = inputs.columns("models", f"bgan/{name}/curves.csv", f"train_bgan@{name}")
-        shown.append(Family(f"BGAN {name}", tuple(panels({"bgan": table})), ()))
-    return [family for family in shown if family.panels]
-
-
-def model_cards(album: Album, params: Params) -> list[ModelCard]:
-    """Every model that params name, with its summary (empty where the file is missing) and samples."""
-    names = [(f"bgan/{name}", f"train_bgan@{name}") for name in params.bgan]
-    names += [(f"dbgan/{variant}", MODEL_STAGE[variant]) for variant in VARIANTS]
-    cards = []
-    for name, stage in names:
-        summary = album.inputs.json("models", f"{name}/summary.json", stage)
-        samples = album.figure(f"{name}/samples.png", f"Samples drawn at the end of training {name}", stage, "models")
-        start, own = started(album.inputs, name, summary), digest(album.inputs, "models", f"{name}/weights.safetensors")
-        cards.append(ModelCard(name, summary, samples, start, own))
-    return cards
-
-
-def digest(inputs: Inputs, root: Root, relative: str) -> str:
-    """SHA-256 of a file as hex digits, or nothing where it is absent (weights may have stayed on another machine)."""
-    path = inputs.path(root, relative)
-    return sha256_file(path) if path.is_file() else ""
-
-
-def started(inputs: Inputs, name: str, summary: Mapping[str, Any]) -> str:
-    """`l1 (dca60a38a055)`: the parent by name, checked against its weights file where that is at hand."""
-    digest = str(summary.get("start") or "")
-    if not digest:
-        return "its own initialisation"
-    parent = PARENTS.get(name.removeprefix("dbgan/"), "a weights file")
-    weights = inputs.path("models", f"dbgan/{parent}/weights.safetensors")
-    other = ", not its present weights" if weights.is_file() and sha256_file(weights) != digest else ""
-    return f"{parent} ({digest[:12]}{other})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +177,7 @@ def corpora(album: Album, params: Params) -> list[CorpusCard]:
     for name, source in params.sources.items():
         header = album.inputs.json("datasets", f"{source.use}/{name}/corpus.json", f"ingest@{name}")
         curated = album.inputs.json("reports", f"curate/{name}/summary.json", f"curate@{name}")
-        contact = album.figure(
+        contact = album.sheet(
             f"curate/{name}/contact.png", f"Contact sheet of {name}: kept and dropped samples", f"curate@{name}"
         )
         own = digest(album.inputs, "datasets", f"{source.use}/{name}/shards.parquet")

@@ -39,8 +39,11 @@ def test_sources_share_the_pictures() -> None:
     assert pictures.share(5, {"a": 1}) == {"a": 1}
 
 
-def test_a_cut_is_the_centre_lying_or_standing_and_small_pictures_are_whole() -> None:
+def test_a_cut_is_the_centre_in_the_shape_of_the_whole_and_small_pictures_are_whole() -> None:
     picture = np.arange(720 * 1280 * 3, dtype=np.uint32).astype(np.uint8).reshape(720, 1280, 3)
-    assert np.array_equal(pictures.cut(picture), picture[120:600, 320:960])
-    assert pictures.cut(picture.transpose(1, 0, 2)).shape == (640, 480, 3)
-    assert pictures.cut(picture[:100, :50]).shape == (100, 50, 3)
+    assert np.array_equal(pictures.cut(picture, 720 * 1280), picture)
+    quarter = 360 * 640
+    assert np.array_equal(pictures.cut(picture, quarter), picture[180:540, 320:960])
+    assert pictures.cut(picture.transpose(1, 0, 2), quarter).shape == (640, 360, 3)
+    assert pictures.cut(picture[:100, :50], quarter).shape == (100, 50, 3)
+    assert pictures.cut(picture[:1], 100).shape[0] == 1

@@ -118,6 +118,7 @@ def test_shown_pictures_are_the_scored_ones(test_folder: Path, tmp_path: Path) -
     for entry in json.loads((tmp_path / "out" / "pictures.json").read_text()):
         images = {field: decode((tmp_path / "out" / name).read_bytes()) for field, name in entry["files"].items()}
         original = Corpus.open(test_folder / entry["source"])[entry["key"]].images
+        assert entry["whole"]
         assert np.array_equal(images["blur"], original["blur"])
         assert np.array_equal(images["restored"], restore(original["blur"], network, threads=1))
         assert set(images) == ({"blur", "restored", "sharp"} if entry["kind"] == "pair" else {"blur", "restored"})
@@ -137,10 +138,17 @@ def test_a_large_capture_is_restored_around_the_shown_centre_as_if_whole(tmp_pat
             sizes.append(blurry.shape[:2])
             return restore(blurry, network, threads=1)
 
-    (shown,) = scoring.restore_captures({"phones": corpus}, 1, Counted(network, PARAMS))
+    few = PARAMS.model_copy(update={"pictures": 1, "shown_mp": 0.1008})
+    (shown,) = scoring.restore_captures({"phones": corpus}, few, Counted(network, few))
     whole = restore(capture, network, threads=1)
-    assert np.abs(shown.images["restored"].astype(int) - whole[40:520, 40:680]).max() <= 1
+    assert np.abs(shown.images["restored"].astype(int) - whole[140:420, 180:540]).max() <= 1
     assert sizes[0][1] < capture.shape[1]
+    assert not shown.whole
+    (shown,) = scoring.restore_captures(
+        {"phones": corpus}, PARAMS.model_copy(update={"pictures": 1}), Counted(network, PARAMS)
+    )
+    assert np.array_equal(shown.images["restored"], whole)
+    assert shown.whole
 
 
 def test_a_second_run_leaves_exactly_the_same_files(test_folder: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _evaluated(folder: Path, variant: str) -> None:
     files = {role: f"captures/00-{role}.png" for role in ("blur", "restored")}
     for role, name in files.items():
         _write(folder / name, picture(hash_of(role if role == "blur" else variant, 9)))
-    listed.append({"source": "walk", "key": "walk/IMG_1", "files": files})
+    listed.append({"source": "walk", "key": "walk/IMG_1", "files": files, "whole": False})
     _write(folder / "pictures.json", listed)
 
 

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 from dbgan.image.codec import decode, encode
-from dbgan.report.gallery import detail_box, files_of, scenes
+from dbgan.report.gallery import detail_box, files_of, gallery
 from dbgan.report.inputs import Inputs
 from dbgan.report.pictures import Album, Fit, embed
 from tests.report.conftest import VARIANTS, Project, hash_of, picture
@@ -19,16 +19,28 @@ def album(project: Project) -> Album:
 
 
 def test_scenes_hold_every_variant_between_blurry_and_sharp(project: Project) -> None:
-    first, second, capture = scenes(album(project), {"city": "base"})
+    found = gallery(album(project), {"city": "base"})
+    (first, second), (capture,) = found.restored, found.captures
     assert [shot.name for shot in first.shots] == ["blurry", *VARIANTS, "sharp"]
     assert [shot.name for shot in capture.shots] == ["blurry", *VARIANTS]
-    assert (first.paired, capture.paired) == (True, False)
     assert (first.preferred, capture.preferred) == ("base", "plus")
     assert [shot.note for shot in second.shots][:2] == ["25.02 dB", "28.13 dB"]
+    assert found.counts == (2, 1)
+    assert (first.whole, capture.whole, first.shrunk) == (True, False, False)
+
+
+def test_a_fit_may_shrink_pictures_and_leave_scenes_out(project: Project) -> None:
+    pictures = album(project)
+    pictures.fit = Fit(90, 16, scenes=1)
+    found = gallery(pictures, {})
+    assert (len(found.restored), len(found.captures), found.counts) == (1, 1, (2, 1))
+    (scene,) = found.restored
+    assert scene.shrunk
+    assert (scene.shots[0].picture.width, scene.shots[0].picture.height) == (16, 12)
 
 
 def test_thepictures_shown_are_those_of_their_variant(project: Project) -> None:
-    (scene, *_) = scenes(album(project), {})
+    scene = gallery(album(project), {}).restored[0]
     for shot in scene.shots[1:-1]:
         shown = decode(base64.b64decode(shot.picture.uri.partition(",")[2])).astype(int)
         errors = {v: np.abs(shown - decode(picture(hash_of(v, 0)))).mean() for v in VARIANTS}
@@ -58,4 +70,4 @@ def test_a_flat_figure_stays_png_and_a_large_one_is_shrunk() -> None:
     assert embed(flat, "flat", Fit(90, 100), png=png).uri.startswith("data:image/png")
     small = embed(flat, "flat", Fit(90, 20), png=png)
     assert (small.width, small.height) == (20, 10)
-    assert small.uri.startswith("data:image/jpeg")
+    assert small.uri.startswith("data:image/webp")

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from dbgan import __version__
+from dbgan.report.pictures import Fit
 from tests.conftest import PROJECT
 from tests.report.conftest import PSNR, VARIANTS, Project
 
@@ -192,7 +193,7 @@ def test_text_of_the_files_is_escaped(project: Project) -> None:
 
 def test_provenance_says_blur_folder_perceptual_weights_and_mix_but_no_raw_folder(project: Project) -> None:
     page = project.build()
-    facts = page.split('<dl class="facts">')[1].split("</dl>")[0]
+    facts = page.split('<section id="provenance">')[1].split('<dl class="facts">')[1].split("</dl>")[0]
     assert "blur (frames averaged as stored)" in facts
     assert "random, width 64, seed 0" in facts
     assert "50% of the crops from demo" in facts
@@ -215,17 +216,44 @@ def test_data_and_weights_are_named_by_their_digests(project: Project) -> None:
     page = project.build()
     data = page.split('id="corpus-train-phones"')[1].split("</article>")[0]
     assert hashlib.sha256(b"phones").hexdigest() in data
-    model = page.split('<tr id="model-bgan-demo">')[1].split("</tr>")[0]
-    assert hashlib.sha256(b"weights").hexdigest()[:16] in model
-    assert "not at hand" in page.split('<tr id="model-dbgan-plus">')[1].split("</tr>")[0]
+    model = page.split('id="model-bgan-demo"')[1].split("</article>")[0]
+    assert hashlib.sha256(b"weights").hexdigest() in model
+    assert "not at hand" in page.split('id="model-dbgan-plus"')[1].split("</article>")[0]
     assert f"dbgan {__version__}" in page
 
 
-def test_a_page_over_the_limit_is_built_with_smaller_pictures(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+def test_every_model_has_a_section_that_says_what_computed_it(project: Project) -> None:
+    page = project.build()
+    assert page.count('<article class="model"') == 6
+    model = page.split('id="model-bgan-demo"')[1].split("</article>")[0]
+    for words in ("678", "fp32", "torch 2.11.0; cpu, avx2, 2 threads", "z hardly changes the picture", "seed 0"):
+        assert words in model, words
+    (project.root / "models/dbgan/minus/summary.json").unlink()
+    assert "It has left no summary.json." in project.build().split('id="model-dbgan-minus"')[1].split("</article>")[0]
+
+
+def test_an_audits_own_page_is_linked_where_there_is_one(project: Project) -> None:
+    assert "audit/demo/index.html" not in project.build()
+    (project.root / "reports/audit/demo/index.html").write_text("an audit")
+    assert '<a href="audit/demo/index.html">' in project.build()
+
+
+def test_a_page_over_the_limit_is_built_with_smaller_pictures_and_says_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from dbgan.report import page
 
-    full = len(project.build())
-    monkeypatch.setattr(page, "LIMIT_BYTES", full - 1)
-    assert len(project.build()) < full
+    full = project.build()
+    assert "pictures are reduced" not in full
+    monkeypatch.setattr(page, "LIMIT_BYTES", len(full) - 1)
+    smaller = project.build()
+    assert len(smaller) < len(full)
+    assert "pictures are reduced to at most 1280 px and coded at quality 86" in smaller
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(page, "LADDER", (*page.LADDER[:1], Fit(50, 320, 1, sheets=False)))
+    monkeypatch.setattr(page, "LIMIT_BYTES", 1)
+    least = project.build()
+    assert "1 of 2 scenes are shown." in least
+    assert "Contact sheets and restorers" in least
+    assert "of 1 captures" not in least
+    assert "with the smallest pictures, over 0 MB" in capsys.readouterr().out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from dbgan.report.inputs import Inputs
-from dbgan.report.sections import params_text, started
+from dbgan.report.models import started
+from dbgan.report.sections import params_text
 from tests.report.conftest import Project
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from dbgan.report.inputs import Inputs
+from dbgan.report.page import render
+from dbgan.report.pictures import Fit
 from tests.report.conftest import Project
 from tests.review.chromium import Browser
 
@@ -62,9 +65,7 @@ def test_the_comparison_moves_by_mouse_and_by_keyboard(page: Browser) -> None:
 
 
 def test_all_magnified_squares_move_together(page: Browser) -> None:
-    of_scene = (
-        f"new Set([...document.querySelectorAll('{SCENE} .detail')].map((d) => d.style.transform + d.style.width))"
-    )
+    of_scene = f"new Set([...document.querySelectorAll('{SCENE} .view')].map((d) => d.style.transform + d.style.width))"
     places = f"[...{of_scene}]"
     page.run(f"document.querySelector('{SCENE} .zoom').value = 6")
     before, after = moved(page, f"{SCENE} .zoom", places)
@@ -77,7 +78,7 @@ def test_all_magnified_squares_move_together(page: Browser) -> None:
     dragged = page.run(places)
     assert len(dragged) == 1
     assert dragged != at_left
-    others = "document.querySelector('#captures .detail').style.transform"
+    others = "document.querySelector('#captures .view').style.transform"
     untouched = page.run(others)
     page.click(f"{SCENE} [data-shot=sharp] .whole")
     assert page.run(places) != dragged
@@ -89,3 +90,25 @@ def test_the_walk_through_z_shows_one_noise_at_a_time(page: Browser) -> None:
     before, after = moved(page, ".walk input", shown)
     assert (len(before), len(after)) == (1, 1)
     assert before != after
+
+
+def test_a_picture_that_the_page_shrinks_keeps_its_patch_at_full_resolution(project: Project, tmp_path: Path) -> None:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
+    inputs = Inputs(project.root / "reports", project.root / "models", project.root / "datasets")
+    file = tmp_path / "small.html"
+    file.write_bytes(render(inputs, project.params, Fit(90, 16)))  # of pictures of 32x24 px
+    with Browser(program, tmp_path / "profile") as browser:
+        browser.send("Page.navigate", url=file.as_uri())
+        browser.wait("document.readyState === 'complete' && document.querySelectorAll('.stage').length === 3")
+        windows = f"[...document.querySelectorAll('{SCENE} .window')]"
+        # the patch fills its square, as it did before any script
+        apart = (
+            f"{windows}.map((w) => {{ const a = w.getBoundingClientRect(), b = w.querySelector('.detail')"
+            ".getBoundingClientRect(); return Math.max(Math.abs(a.x - b.x), Math.abs(a.width - b.width)) })"
+        )
+        assert max(browser.run(apart)) < 1.5
+        browser.click(f"{SCENE} [data-shot=sharp] .whole")
+        assert max(browser.run(apart)) > 3
+        assert browser.problems == []

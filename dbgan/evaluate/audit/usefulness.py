@@ -33,6 +33,13 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Blurry and sharp, HWC uint8 RGB of one size."""
 
 
+TESTED_PX = 640 * 480
+"""A test picture is cut to its centre of about so many px."""
+
+TILE = 640
+"""Largest side of a tile, px."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gain:
     """What training on one corpus won.
@@ -71,8 +78,7 @@ def usefulness(
         for seed in range(how.seeds):
             network = trained(patches, how, seed, params.threads)
             after = [
-                pair_psnr(restore(blur, network, tile=pictures.LONG_SIDE, threads=params.threads), sharp)
-                for blur, sharp in tests
+                pair_psnr(restore(blur, network, tile=TILE, threads=params.threads), sharp) for blur, sharp in tests
             ]
             found.append(float(np.mean(np.subtract(after, before))))
         gains[name] = Gain(tuple(found), len(patches))
@@ -124,7 +130,7 @@ def trained(patches: Sequence[Pair], how: UsefulnessParams, seed: int, threads: 
 
 
 def held_out(how: UsefulnessParams, datasets: Path) -> Iterator[Pair]:
-    """The shown centre of at most `how.test_images` kept pairs of the test sources, shared among these."""
+    """The centre of at most `how.test_images` kept pairs of the test sources, shared among these."""
     corpora = {}
     for name in how.test:
         path = datasets / "test" / name
@@ -139,7 +145,7 @@ def held_out(how: UsefulnessParams, datasets: Path) -> Iterator[Pair]:
     for name, corpus in corpora.items():
         for key in by_hash(list(corpus.keys), shares[name]):
             images = corpus[key].images
-            yield pictures.cut(images["blur"]), pictures.cut(images["sharp"])
+            yield pictures.cut(images["blur"], TESTED_PX), pictures.cut(images["sharp"], TESTED_PX)
 
 
 def _own_pairs(paired: Sequence[Source], params: AuditParams, how: UsefulnessParams) -> Iterator[Pair]:

@@ -15,8 +15,10 @@ for (const scene of document.querySelectorAll(".scene")) {
   const label = element("span", { className: "label right" });
   const stage = element("div", { className: "stage" }, under, over, element("span", { className: "handle" }),
     element("span", { className: "label left", textContent: "blurry" }), label);
-  stage.style.setProperty("--shape", `${before.width} / ${before.height}`);
-  stage.style.maxWidth = `${Math.max(760, before.naturalWidth || before.width)}px`;
+  const [width, height] = ["width", "height"].map((side) => Number(before.getAttribute(side)));
+  const ratio = width / height;
+  stage.style.setProperty("--shape", `${width} / ${height}`);
+  stage.style.maxWidth = `min(${Math.max(760, width)}px, ${78 * ratio}vh)`;
   const range = element("input", { type: "range", min: 0, max: 100, value: 50 });
   const cut = () => stage.style.setProperty("--cut", `${range.value}%`);
   range.addEventListener("input", cut);
@@ -44,12 +46,19 @@ for (const scene of document.querySelectorAll(".scene")) {
   stage.append(frame);
   const windows = [...scene.querySelectorAll(".window")].map((box) => {
     const whole = box.parentElement.querySelector(".whole");
-    const picture = box.querySelector(".detail");
-    picture.src = whole.src;
+    const detail = box.querySelector(".detail");
+    const picture = element("div", { className: "view" }, element("img", { src: whole.src, alt: whole.alt }));
+    // Where the page's pictures are smaller than the test's, the patch it came with lies over its place, at full resolution.
+    if ("shrunk" in scene.dataset) {
+      picture.style.setProperty("--wide", `${100 * share}%`);
+      picture.style.setProperty("--left", `${100 * (across - share / 2)}%`);
+      picture.style.setProperty("--top", `${100 * (down - share * ratio / 2)}%`);
+      picture.append(detail);
+    } else detail.remove();
+    box.append(picture);
     box.classList.add("live");
     return { box, picture, whole };
   });
-  const ratio = before.width / before.height;
   const clamp = (value, half) => half >= .5 ? .5 : Math.min(1 - half, Math.max(half, value));
   const sliders = ["across", "down", "zoom"].map((name) => element("input", {
     type: "range", className: name, min: name === "zoom" ? 1 : 0, max: name === "zoom" ? 16 : 100, step: name === "zoom" ? .25 : 1,
