@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from dbgan.evaluate import windows
+from dbgan.evaluate.windows import Window
 
 WINDOW = 11
 """Side of the Gaussian window, px (Wang et al. 2004)."""
@@ -25,9 +29,6 @@ C1, C2 = 0.01**2, 0.03**2
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """Weights of R, G, B in the Y of ITU-R BT.601, "studio range": 16 to 235 of 255. Its offset of 16 cancels."""
-
-BAND = 96
-"""Rows of a channel that are worked on at a time on a CPU: four maps of them stay in its cache."""
 
 
 def psnr_rgb(restored: Tensor, reference: Tensor) -> Tensor:
@@ -44,6 +45,9 @@ def psnr_rgb(restored: Tensor, reference: Tensor) -> Tensor:
         ValueError: shapes that differ, another dtype, values outside [0, 1], or pictures without pixels.
     """
     _check(restored, reference)
+    if _whole(restored, reference):
+        error = torch.tensor([_squared_error(x, y) for x, y in zip(restored, reference, strict=True)])
+        return -10.0 * torch.log10(error.to(restored.device, torch.float64) / (255**2 * math.prod(restored.shape[1:])))
     restored, reference = _unit(restored, torch.float64), _unit(reference, torch.float64)
     return -10.0 * torch.log10((restored - reference).square_().mean(dim=(1, 2, 3)))
 
@@ -55,6 +59,9 @@ def psnr_y(restored: Tensor, reference: Tensor) -> Tensor:
     super-resolution report it; papers on deblurring do not. Arguments, result and errors as in `psnr_rgb`.
     """
     _check(restored, reference)
+    if _whole(restored, reference) and restored.device.type == "cpu":
+        errors = [_luma_error(x, y) for x, y in zip(restored.numpy(), reference.numpy(), strict=True)]
+        return -10.0 * torch.log10(torch.tensor(errors, dtype=torch.float64))
     difference = _unit(restored, torch.float64) - _unit(reference, torch.float64)
     weights = torch.tensor(LUMA, dtype=torch.float64, device=difference.device)
     luma = (difference * weights[:, None, None]).sum(dim=1)
@@ -79,11 +86,10 @@ def ssim(restored: Tensor, reference: Tensor, *, dtype: torch.dtype = torch.floa
     """
     _check(restored, reference, smallest=WINDOW)
     height, width = restored.shape[-2] - WINDOW + 1, restored.shape[-1] - WINDOW + 1
-    totals = torch.zeros(restored.shape[0], dtype=torch.float64, device=restored.device)
-    for total, x, y in zip(totals, restored, reference, strict=True):
-        for rows in _bands(height, x.device, channels=1):
-            for channel in range(x.shape[0]):  # one at a time: its maps stay in the cache
-                total += _ssim_map(x[channel, rows], y[channel, rows], dtype, _window).sum(dtype=torch.float64)
+    if restored.device.type == "cpu":
+        totals = _on_cpu(restored, reference, dtype, Window(gaussian(), (C1, C2)))
+    else:
+        totals = _by_torch(restored, reference, dtype, _window)
     return totals / (restored.shape[1] * height * width)
 
 
@@ -95,13 +101,14 @@ def ssim_matlab3d(restored: Tensor, reference: Tensor, *, dtype: torch.dtype = t
     Arguments, result and errors as in `ssim`.
     """
     _check(restored, reference, smallest=WINDOW)
-    totals = torch.zeros(restored.shape[0], dtype=torch.float64, device=restored.device)
-    for total, x, y in zip(totals, restored, reference, strict=True):
-        x_wide, y_wide = _replicated(x), _replicated(y)
-        for rows in _bands(x.shape[-2], x.device, channels=x.shape[0]):
-            maps = _ssim_map(x_wide[:, rows], y_wide[:, rows], dtype, _volume_window)
-            total += maps.sum(dtype=torch.float64)
-    return totals / math.prod(restored.shape[1:])
+    count = math.prod(restored.shape[1:])
+    restored, reference = _replicated(restored), _replicated(reference)
+    if restored.device.type == "cpu":
+        window = Window(gaussian(), (C1, C2), _channel_mixing(restored.shape[1]))
+        totals = _on_cpu(restored, reference, dtype, window)
+    else:
+        totals = _by_torch(restored, reference, dtype, _volume_window)
+    return totals / count
 
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -140,10 +147,7 @@ def gaussian() -> tuple[float, ...]:
 def _ssim_map(x: Tensor, y: Tensor, dtype: torch.dtype, window: Callable[[Tensor], Tensor]) -> Tensor:
     """SSIM where the window fits, of uint8 or float [0, 1] pictures of any shape (..., H, W).
 
-    Written in u = x + y and v = x - y, whose windowed means and variances give all of Wang's terms:
-    mx my = (mu^2 - mv^2) / 4, mx^2 + my^2 = (mu^2 + mv^2) / 2, and so for covariance and variances. These are squares
-    alone; and v, which is small where pictures are alike, loses no digits there. Variances do not change when u is
-    counted from its own mean, and so lose none in flat bright places.
+    The same sums and differences as in `windows`, which says why.
     """
     maps = torch.empty((4, *x.shape), dtype=dtype, device=x.device)
     one, other = _unit(x, dtype), _unit(y, dtype)
@@ -163,26 +167,27 @@ def _ssim_map(x: Tensor, y: Tensor, dtype: torch.dtype, window: Callable[[Tensor
     return result
 
 
-def _bands(height: int, device: torch.device, channels: int) -> Iterator[slice]:
-    """Input rows of the bands that together give `height` output rows: whole pictures but on a CPU."""
-    step = max(1, BAND // channels) if device.type == "cpu" else height
-    for top in range(0, height, step):
-        yield slice(top, min(top + step, height) + WINDOW - 1)
+def _on_cpu(restored: Tensor, reference: Tensor, dtype: torch.dtype, window: Window) -> Tensor:
+    """Sum of SSIM over each picture, (N,) float64, on torch's number of threads."""
+    if not _whole(restored, reference):
+        restored, reference = _unit(restored, dtype), _unit(reference, dtype)
+    arrays = [np.ascontiguousarray(pictures.numpy()) for pictures in (restored, reference)]
+    kind = torch.empty(0, dtype=dtype).numpy().dtype.type
+    totals = [windows.total(x, y, window, kind, torch.get_num_threads()) for x, y in zip(*arrays, strict=True)]
+    return torch.tensor(totals, dtype=torch.float64)
+
+
+def _by_torch(restored: Tensor, reference: Tensor, dtype: torch.dtype, window: Callable[[Tensor], Tensor]) -> Tensor:
+    """The same on any device, picture by picture."""
+    totals = torch.zeros(restored.shape[0], dtype=torch.float64, device=restored.device)
+    for total, x, y in zip(totals, restored, reference, strict=True):
+        total += _ssim_map(x, y, dtype, window).sum(dtype=torch.float64)
+    return totals
 
 
 def _window(maps: Tensor) -> Tensor:
-    """Gaussian window along the last two axes, where it fits: (..., H - 10, W - 10).
-
-    On a CPU by OpenCV, whose filter takes less than half the time of any way that torch offers.
-    """
-    if maps.device.type != "cpu":
-        return _along(_along(maps, -2), -1)
-    weights, reach = np.array(gaussian()), WINDOW // 2
-    planes = maps.reshape(-1, *maps.shape[-2:]).numpy()
-    filtered = np.empty_like(planes)
-    for plane, into in zip(planes, filtered, strict=True):
-        cv2.sepFilter2D(plane, -1, weights, weights, dst=into)
-    return torch.from_numpy(filtered).view(maps.shape)[..., reach:-reach, reach:-reach]
+    """Gaussian window along the last two axes, where it fits: (..., H - 10, W - 10)."""
+    return _along(_along(maps, -2), -1)
 
 
 def _volume_window(maps: Tensor) -> Tensor:
@@ -256,6 +261,27 @@ def _check_range(pictures: Tensor, name: str) -> None:
             f"{name}: expected float values in [0, 1], found {low:g} to {high:g}.\n"
             "Next: divide 8-bit values by 255, clamp a network's output."
         )
+
+
+def _whole(restored: Tensor, reference: Tensor) -> bool:
+    """Whether both have whole values of 0 to 255."""
+    return restored.dtype == reference.dtype == torch.uint8
+
+
+def _squared_error(restored: Tensor, reference: Tensor) -> int:
+    """Sum of squared differences of two (3, H, W) uint8 pictures, exact."""
+    if restored.device.type == "cpu":
+        planes = zip(restored.numpy(), reference.numpy(), strict=True)
+        return sum(round(cv2.norm(x, y, cv2.NORM_L2SQR)) for x, y in planes)
+    return int((restored.int() - reference.int()).square_().sum(dtype=torch.int64))
+
+
+def _luma_error(restored: NDArray[np.uint8], reference: NDArray[np.uint8]) -> float:
+    """Mean squared difference of the luma of two (3, H, W) pictures, for values in [0, 1]."""
+    luma = np.zeros(restored.shape[1:])
+    for x, y, weight in zip(restored, reference, LUMA, strict=True):
+        cv2.scaleAdd(cv2.subtract(x, y, dtype=cv2.CV_64F), weight / 255, luma, dst=luma)
+    return float(cv2.norm(luma, cv2.NORM_L2SQR)) / luma.size
 
 
 def _unit(pictures: Tensor, dtype: torch.dtype) -> Tensor:

@@ -60,7 +60,8 @@ class ModelCard:
         """(words, value) of its last gauges."""
         found = self.summary.get("gauges")
         values = found.items() if isinstance(found, Mapping) else ()
-        return [(WORDS.get(name, name), short(value)) for name, v in values if (value := number(v)) is not None]
+        measured = ((str(name), number(value)) for name, value in values)
+        return [(WORDS.get(name) or name, short(value)) for name, value in measured if value is not None]
 
     @property
     def said(self) -> list[str]:

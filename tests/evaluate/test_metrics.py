@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
 
-from dbgan.evaluate import metrics
+from dbgan.evaluate import metrics, windows
 from dbgan.evaluate.metrics import Metric, psnr_rgb, psnr_y, ssim, ssim_matlab3d
 
 METRICS = [psnr_rgb, psnr_y, ssim, ssim_matlab3d]
@@ -166,10 +166,34 @@ def test_a_gpu_gives_the_same(metric) -> None:
     assert metric(x.cuda(), y.cuda()).item() == pytest.approx(metric(x, y).item(), abs=1e-6)
 
 
-def test_the_window_of_a_gpu_is_that_of_a_cpu() -> None:
-    maps = torch.from_numpy(np.random.default_rng(0).random((4, 3, 40, 33)))
-    slices = metrics._along(metrics._along(maps, -2), -1)
-    torch.testing.assert_close(slices, metrics._window(maps), atol=1e-12, rtol=0)
+def test_what_a_gpu_computes_is_what_a_cpu_does() -> None:
+    x, y = tensors(*pair(60, 47))
+    alone = metrics._by_torch(x, y, torch.float64, metrics._window) / (3 * 50 * 37)
+    torch.testing.assert_close(alone, ssim(x, y, dtype=torch.float64), atol=1e-12, rtol=0)
+    wide = [metrics._replicated(picture) for picture in (x, y)]
+    alone = metrics._by_torch(*wide, torch.float64, metrics._volume_window) / (3 * 60 * 47)
+    torch.testing.assert_close(alone, ssim_matlab3d(x, y, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("metric", [ssim, ssim_matlab3d])
+def test_no_bit_depends_on_the_number_of_threads(metric) -> None:
+    x, y = tensors(*pair(250, 90))
+    before, values = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 7):
+            torch.set_num_threads(threads)
+            values.append(metric(x, y).item())
+    finally:
+        torch.set_num_threads(before)
+    assert len(set(values)) == 1
+
+
+def test_the_squared_error_of_8_bits_is_exact() -> None:
+    random = np.random.default_rng(3)
+    x, y = (random.integers(0, 256, (1, 3, 700, 900), dtype=np.uint8) for _ in range(2))
+    x[0, :, :300], y[0, :, :300] = 0, 255  # sums beyond what float32 and int32 hold
+    expected = int(((x.astype(np.int64) - y) ** 2).sum())
+    assert metrics._squared_error(*(torch.from_numpy(p[0]) for p in (x, y))) == expected > 2**32
 
 
 @pytest.mark.parametrize("metric", [ssim, ssim_matlab3d])
@@ -177,7 +201,7 @@ def test_bands_change_nothing(metric, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = tensors(*pair(75, 40))
     values = []
     for band in (7, 96, 1000):
-        monkeypatch.setattr(metrics, "BAND", band)
+        monkeypatch.setattr(windows, "BAND", band)
         values.append(metric(x, y, dtype=torch.float64).item())
     assert values == pytest.approx([values[0]] * 3, abs=1e-12)
 
