@@ -43,6 +43,7 @@ demo: venv
 	@test -f .dvc/config || $(RUN) -m dvc init --quiet --force $$(git rev-parse --git-dir >/dev/null 2>&1 || echo --no-scm)
 	@$(RUN) -m dvc repro
 	@$(RUN) -m pipelines.report --table
+	@$(RUN) -m pipelines.report --run
 	@echo "report: $(CURDIR)/reports/index.html"
 
 lint: venv

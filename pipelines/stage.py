@@ -10,6 +10,7 @@ from typing import TypeVar
 from dbgan.errors import DbganError, ParamsError
 from dbgan.params import Params, load
 from dbgan.project.revisions import check
+from dbgan.ran import noted
 
 DATASETS = Path("datasets")
 MODELS = Path("models")
@@ -69,7 +70,8 @@ def main(run: Callable[[Params], None]) -> None:
     """Run a stage. Exit 1: found wrong; 2: bad params or usage; 130: interrupted (state is kept)."""
     try:
         check()
-        run(load())
+        with noted():
+            run(load())
     except ParamsError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

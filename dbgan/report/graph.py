@@ -1,6 +1,7 @@
 """The pipeline's graph as inline SVG, from dvc.yaml: which stage reads what another leaves, and what is there.
 
-Whether DVC took an item from its cache is not said: that differs from run to run, and equal inputs give equal pages.
+On the report, what DVC took from its cache is not said: that differs from run to run, and equal inputs give equal
+pages. The page of the run (`cached`) draws the same graph with it.
 """
 
 from __future__ import annotations
@@ -118,8 +119,13 @@ def _meet(first: str, second: str) -> bool:
     return a == b or a in b.parents or b in a.parents
 
 
-def draw(found: list[Stage]) -> Markup:
-    """Boxes in rows, each below all that it reads. Text and lines take the page's colours."""
+def draw(found: list[Stage], told: Mapping[str, tuple[str, str]] | None = None) -> Markup:
+    """Boxes in rows, each below all that it reads. Text and lines take the page's colours.
+
+    Args:
+        found: stages.
+        told: stage -> CSS class of its box and the words in it; which files are there when not given.
+    """
     level: dict[str, int] = {}
     for stage in found:
         level[stage.name] = 1 + max((level[name] for name in stage.reads if name in level), default=-1)
@@ -131,7 +137,9 @@ def draw(found: list[Stage]) -> Markup:
     }
     label = "; ".join(f"{s.name} reads {', '.join(s.reads) or 'raw files'}" for s in found)
     lines = [_line(places[name], places[s.name]) for s in found for name in s.reads if name in places]
-    boxes = [_box(s, *places[s.name]) for s in found]
+    if told is None:
+        told = {s.name: ("lack" if s.left < len(s.items) else "", s.said) for s in found}
+    boxes = [_box(s, *places[s.name], *told[s.name]) for s in found]
     height = len(rows) * ROW - ROW + BOX_HEIGHT + 4 if rows else 0
     head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
     return Markup("".join([head, *lines, *boxes, "</svg>"]))
@@ -145,15 +153,15 @@ def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
     )
 
 
-def _box(stage: Stage, x: float, y: float) -> str:
-    lack = " lack" if stage.left < len(stage.items) else ""
+def _box(stage: Stage, x: float, y: float, kind: str, said: str) -> str:
     title = escape(f"{stage.about}{': ' if any(stage.items) else ''}{', '.join(stage.items)}")
     left, top = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
-    words = [("name", y if stage.said else y + 5, stage.name), ("said", y + 15, stage.said)]
+    words = [("name", y if said else y + 5, stage.name), ("said", y + 15, said)]
     texts = [
-        f'<text class="{kind}" x="{x:.0f}" y="{at:.0f}" text-anchor="middle">{escape(text)}</text>'
-        for kind, at, text in words
+        f'<text class="{style}" x="{x:.0f}" y="{at:.0f}" text-anchor="middle">{escape(text)}</text>'
+        for style, at, text in words
         if text
     ]
     rect = f'<rect x="{left:.0f}" y="{top:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"/>'
-    return f'<g class="stage-box{lack}"><title>{title}</title>{rect}{"".join(texts)}</g>'
+    box = f"stage-box {kind}".rstrip()
+    return f'<g class="{box}"><title>{title}</title>{rect}{"".join(texts)}</g>'
