@@ -18,7 +18,7 @@ from pipelines.stage import DATASETS, MODELS, REPORTS, main, refuse_unnamed
 
 def run(params: Params) -> None:
     if "--table" in sys.argv[1:]:
-        print_table(REPORTS)
+        print_table(REPORTS, tuple(params.evaluate.names))
     elif "--run" in sys.argv[1:]:
         found = graph.stages(Path(), params.model_dump(mode="json"))
         known = cached.items(Path(), cached.names(found), marks())

@@ -94,31 +94,32 @@ def format_ends(metric: str, ends: tuple[float, float] | None) -> str:
     return "" if ends is None else " to ".join(format_metric(metric, end) for end in ends)
 
 
-def results_table(reports: Path) -> list[tuple[str, ...]]:
+def results_table(reports: Path, restorers: tuple[str, ...] = VARIANTS) -> list[tuple[str, ...]]:
     """The results as text rows for a terminal, header first.
 
     Args:
         reports: the project's `reports` folder.
+        restorers: what was scored, in the order of the rows: variants, and names under `evaluate.external`.
 
     Returns:
         `[("", "SOURCE psnr_rgb", "SOURCE ssim", "SOURCE ssim_matlab3d", ...), ("blurry input", "24.10", ...), ...]`;
         a cell that no stage wrote reads "missing". Without any test source the header has one column.
     """
-    scores = read_scores(Inputs(reports, Path(), Path()))
+    scores = read_scores(Inputs(reports, Path(), Path()), restorers)
     header = ("", *(f"{source} {metric}" for source in scores.sources for metric in METRICS))
     rows = [header]
-    for row in ROW_NAMES:
+    for row in (INPUT, *restorers):
         cells = (format_metric(m, scores.get(row, source, m)) for source in scores.sources for m in METRICS)
         rows.append(("blurry input" if row == INPUT else row, *cells))
     return rows
 
 
-def print_table(reports: Path) -> None:
-    """`results_table(reports)` on the terminal; says so where nothing was evaluated yet."""
+def print_table(reports: Path, restorers: tuple[str, ...] = VARIANTS) -> None:
+    """`results_table` on the terminal; says so where nothing was evaluated yet."""
     from rich.console import Console
     from rich.table import Table
 
-    header, *rows = results_table(reports)
+    header, *rows = results_table(reports, restorers)
     if len(header) == 1:
         print(f"{reports}: nothing was evaluated yet.\nNext: dvc repro evaluate@l1")
         return

@@ -28,6 +28,13 @@ def test_rows_hold_input_and_variants_in_training_order(tmp_path: Path) -> None:
     assert rows[5] == ("plus", "21.00", "missing", "missing", "30.00", "0.9000", "missing")
 
 
+def test_somebody_elses_restorer_has_its_row(tmp_path: Path) -> None:
+    evaluated(tmp_path, "l1", {"a.psnr_rgb": 21.0, "a.input.psnr_rgb": 20.25})
+    evaluated(tmp_path, "nafnet", {"a.psnr_rgb": 33.5, "a.input.psnr_rgb": 20.25})
+    rows = results_table(tmp_path, ("l1", "nafnet"))
+    assert [row[:2] for row in rows[1:]] == [("blurry input", "20.25"), ("l1", "21.00"), ("nafnet", "33.50")]
+
+
 def test_nothing_evaluated_leaves_a_bare_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert results_table(tmp_path)[0] == ("",)
     print_table(tmp_path)
