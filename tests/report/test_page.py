@@ -81,6 +81,10 @@ def test_the_papers_numbers_stand_apart_and_are_labelled(project: Project) -> No
         assert number not in page.replace(aside, "")
     assert "paper" in aside
     assert "Not ours" in aside
+    others = aside.split('<details class="rows">')[1].split("</details>")[0]
+    assert "Neither ours nor the paper" in others
+    assert '<th scope="row">Restormer (2022)</th><td>32.92</td><td><span title="3-D">0.961</span></td>' in others
+    assert '<th scope="row">AdaRevD (2024)</th><td>34.60</td><td></td>' in others
 
 
 def test_nothing_is_fetched_from_anywhere(project: Project) -> None:
