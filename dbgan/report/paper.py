@@ -52,11 +52,11 @@ class Published:
 OTHERS = (
     Published("DeblurGAN-v2 (2019)", 29.55, 0.934, "complex wavelet: not comparable"),
     Published("DeepDeblur-PyTorch, L1", 30.40, 0.9018, "per channel"),
-    Published("MIMO-UNet+ (2021)", 32.45, 0.957, "3-D"),
+    Published("MIMO-UNet+ (2021)", 32.45, 0.957, "not said"),
     Published("Restormer (2022)", 32.92, 0.961, "3-D"),
     Published("Stripformer (2022)", 33.08, 0.962, "3-D"),
     Published("NAFNet-64 (2022)", 33.71, 0.9668, "3-D"),
-    Published("FFTformer (2023)", 34.21, 0.969, "3-D"),
+    Published("FFTformer (2023)", 34.21, 0.969, "not said"),
     Published("FFTformer + ID-Blau (2024)", 34.36, 0.970, "3-D"),
     Published("AdaRevD (2024)", 34.60, None, ""),
 )
