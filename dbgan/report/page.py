@@ -11,7 +11,7 @@ import jinja2
 from dbgan import __version__
 from dbgan.files import write_bytes
 from dbgan.params import Params
-from dbgan.report import paper
+from dbgan.report import paper, pictures
 from dbgan.report.departures import departures, grouped
 from dbgan.report.differences import read_differences, read_groups
 from dbgan.report.gallery import Gallery, gallery
@@ -20,7 +20,7 @@ from dbgan.report.inputs import VARIANT_WORDS, VARIANTS, Inputs, texts
 from dbgan.report.leaks import leak_check
 from dbgan.report.models import ModelCard, families, model_cards
 from dbgan.report.noise import drawn
-from dbgan.report.pictures import LADDER, Album, Fit
+from dbgan.report.pictures import Album, Fit
 from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance
 from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
 from dbgan.report.verdict import (
@@ -61,12 +61,14 @@ def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path
         The path of the page. A missing or damaged input raises nothing: the page names it and the stage that makes it,
         and what it leaves out to stay under `LIMIT_BYTES`.
     """
-    page = b""
-    for fit in LADDER:
+    page, fit = b"", pictures.LADDER[0]
+    while True:
         page = render(Inputs(reports, models, datasets), params, fit)
-        if len(page) <= LIMIT_BYTES:
+        smaller = pictures.following(fit, len(page), LIMIT_BYTES)
+        if len(page) <= LIMIT_BYTES or smaller is None:
             break
-    else:
+        fit = smaller
+    if len(page) > LIMIT_BYTES:
         print(
             f"note: the page has {len(page) / 1e6:.1f} MB with the smallest pictures, over {LIMIT_BYTES / 1e6:.0f} MB"
         )
@@ -139,7 +141,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
 
 def left_out(fit: Fit, shown: Gallery) -> list[str]:
     """What the page lacks because it must stay small, and where that is; nothing at the first step of the ladder."""
-    if fit == LADDER[0]:
+    if fit == pictures.LADDER[0]:
         return []
     said = [
         f"To stay under {LIMIT_BYTES / 1e6:.0f} MB, pictures are reduced to at most {fit.side} px and coded at quality "

@@ -30,6 +30,15 @@ class Fit:
     scenes: int = 1000
     sheets: bool = True
 
+    @property
+    def weight(self) -> float:
+        """About how many bytes a large picture takes, of those at the first step of the ladder."""
+        return QUALITIES[self.quality] * (self.side / LADDER[0].side) ** 2
+
+
+QUALITIES = {92: 1.0, 86: 0.68, 80: 0.52, 72: 0.4, 60: 0.32, 50: 0.27}
+"""Quality of WebP -> bytes of a photograph, of those at 92."""
+
 
 LADDER = (
     Fit(92, 1600),
@@ -40,7 +49,15 @@ LADDER = (
     Fit(60, 400, 16, sheets=False),
     Fit(50, 320, 4, sheets=False),
 )
-"""Tried in this order until the page fits its limit of bytes. A third smaller than JPEG at equal error."""
+"""Tried in this order until the page fits its limit of bytes."""
+
+
+def following(fit: Fit, size: int, limit: int) -> Fit | None:
+    """The next step of the ladder after one whose page has `size` bytes, without those that cannot be enough; None
+    after the last."""
+    left = LADDER[LADDER.index(fit) + 1 :]
+    promising = (step for step in left if size * step.weight / fit.weight <= limit)
+    return next(promising, left[-1] if left else None)
 
 
 CRISP = 4

@@ -9,7 +9,7 @@ import numpy as np
 from dbgan.image.codec import decode, encode
 from dbgan.report.gallery import detail_box, files_of, gallery
 from dbgan.report.inputs import Inputs
-from dbgan.report.pictures import Album, Fit, embed
+from dbgan.report.pictures import LADDER, Album, Fit, embed, following
 from tests.report.conftest import VARIANTS, Project, hash_of, picture
 
 
@@ -62,6 +62,15 @@ def test_files_may_be_listed_or_named() -> None:
     listed = {"files": ["pictures/00-blur.png", "pictures/00-restored.png"]}
     named = {"files": {"blur": "pictures/00-blur.png", "restored": "pictures/00-restored.png"}}
     assert files_of(listed) == files_of(named) == named["files"]
+
+
+def test_steps_of_the_ladder_that_cannot_be_enough_are_skipped() -> None:
+    first, *_, last = LADDER
+    assert [step.weight for step in LADDER] == sorted((step.weight for step in LADDER), reverse=True)
+    assert following(first, 150, 100) == LADDER[1]
+    assert following(first, 450, 100) == LADDER[2]
+    assert following(first, 10_000, 100) == last
+    assert following(last, 150, 100) is None
 
 
 def test_a_flat_figure_stays_png_and_a_large_one_is_shrunk() -> None:

@@ -245,7 +245,7 @@ def test_an_audits_own_page_is_linked_where_there_is_one(project: Project) -> No
 def test_a_page_over_the_limit_is_built_with_smaller_pictures_and_says_so(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from dbgan.report import page
+    from dbgan.report import page, pictures
 
     full = project.build()
     assert "pictures are reduced" not in full
@@ -254,7 +254,7 @@ def test_a_page_over_the_limit_is_built_with_smaller_pictures_and_says_so(
     assert len(smaller) < len(full)
     assert "pictures are reduced to at most 1280 px and coded at quality 86" in smaller
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(page, "LADDER", (*page.LADDER[:1], Fit(50, 320, 1, sheets=False)))
+    monkeypatch.setattr(pictures, "LADDER", (*pictures.LADDER[:1], Fit(50, 320, 1, sheets=False)))
     monkeypatch.setattr(page, "LIMIT_BYTES", 1)
     least = project.build()
     assert "1 of 2 scenes are shown." in least
