@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from dbgan.image.codec import decode, encode
 from dbgan.networks import receptive_radius
 from dbgan.networks.restoring import open_network
 from dbgan.params import ExternalParams, ScoringParams
+from dbgan.recipe import device_class
 from dbgan.restore import best_device, restore
 
 Picture = NDArray[np.uint8]
@@ -39,6 +40,11 @@ class Restorer(Protocol):
     @property
     def radius(self) -> int | None:
         """How far around a cut its pixels see, px; None: it restores no pictures but the test pairs."""
+        ...
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """What computes its pictures: device class, precision and tile; empty where they came from elsewhere."""
         ...
 
 
@@ -71,6 +77,12 @@ class NetworkRestorer:
     def radius(self) -> int | None:
         """The network's receptive radius."""
         return receptive_radius(self.network)
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """Device class, precision, tile."""
+        how = {"precision": self.params.precision, "tile": self.params.tile}
+        return {**device_class(self.device, self.params.threads), **how}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,11 @@ class FolderRestorer:
     def radius(self) -> int | None:
         """None."""
         return None
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """Nothing is known."""
+        return {}
 
 
 def open_restorer(external: ExternalParams, params: ScoringParams) -> Restorer:

@@ -24,7 +24,7 @@ from dbgan.image.codec import encode
 from dbgan.image.quality import measure
 from dbgan.params import AlignParams, ScoringParams
 from dbgan.progress import progress
-from dbgan.recipe import digest
+from dbgan.recipe import codec_versions, digest
 from dbgan.sheet import Block, Cell, centre, draw
 
 EQUAL_PSNR = 100.0
@@ -79,6 +79,7 @@ def evaluate(
     try:
         means = write_tables(scores, params, folder)
         write_pictures(name, shown, real, folder)
+        write_json(folder / "how.json", {"computed": restorer.computed, "codecs": codec_versions()})
         out.mkdir(parents=True, exist_ok=True)
         replace_tree(folder, out)
     finally:

@@ -42,11 +42,7 @@ class ModelCard:
     @property
     def device(self) -> str:
         """`torch 2.14.1; cpu, avx512, 2 threads`: what computed it."""
-        found = self.summary.get("device_class")
-        if not isinstance(found, Mapping):
-            return "not said"
-        values = {name: f"{value} threads" if name == "threads" else str(value) for name, value in found.items()}
-        return "; ".join((f"torch {values.pop('torch', 'not said')}", ", ".join(values.values())))
+        return computed_by(self.summary.get("device_class"))
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -107,6 +103,15 @@ def model_cards(album: Album, params: Params) -> list[ModelCard]:
         start, own = started(album.inputs, name, summary), digest(album.inputs, "models", f"{name}/weights.safetensors")
         cards.append(ModelCard(name, summary, samples, start, own))
     return cards
+
+
+def computed_by(found: Any) -> str:
+    """A device class in words: `torch 2.14.1; cpu, avx512, 2 threads`."""
+    if not isinstance(found, Mapping):
+        return "not said"
+    named = {"threads": "{} threads", "tile": "tiles of {} px", "capability": "capability {}", "cudnn": "cuDNN {}"}
+    values = {name: named.get(name, "{}").format(value) for name, value in found.items()}
+    return "; ".join((f"torch {values.pop('torch', 'not said')}", ", ".join(values.values())))
 
 
 def digest(inputs: Inputs, root: Root, relative: str) -> str:

@@ -21,7 +21,7 @@ from dbgan.report.leaks import leak_check
 from dbgan.report.models import ModelCard, families, model_cards
 from dbgan.report.noise import drawn
 from dbgan.report.pictures import Album, Fit
-from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance
+from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance, scored_by
 from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
 from dbgan.report.verdict import (
     Warned,
@@ -131,7 +131,7 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
         "version": __version__,
         "graph": graph,
         "drawn": draw(graph),
-        "provenance": provenance(params, cards),
+        "provenance": [*scored_by(inputs, restorers), *provenance(params, cards)],
         "departures": grouped(departures(params)),
         "params_text": params_text(params),
         # Evaluated last: every reader above may have noted something.

@@ -12,8 +12,8 @@ import yaml
 
 from dbgan.params import Params
 from dbgan.report.curves import short
-from dbgan.report.inputs import VARIANTS, number, texts
-from dbgan.report.models import ModelCard, digest
+from dbgan.report.inputs import VARIANTS, Inputs, evaluate_stage, number, texts
+from dbgan.report.models import ModelCard, computed_by, digest
 from dbgan.report.pictures import Album, Picture
 
 AUDIT_FIGURES = (
@@ -188,6 +188,22 @@ def corpora(album: Album, params: Params) -> list[CorpusCard]:
         own = digest(album.inputs, "datasets", f"synthetic/{name}/shards.parquet")
         cards.append(CorpusCard(name, "synthetic", header, digest=own))
     return cards
+
+
+def scored_by(inputs: Inputs, restorers: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(question, answer): what restored and scored, from `reports/evaluate/NAME/how.json`; equal answers as one."""
+    names: dict[str, list[str]] = {}
+    for name in restorers:
+        how = inputs.json("reports", f"evaluate/{name}/how.json", evaluate_stage(name))
+        if how:
+            codecs = ", ".join(f"{codec} {value}" for codec, value in _mapping(how.get("codecs")).items())
+            by = computed_by(how.get("computed")) if how.get("computed") else "pictures from elsewhere"
+            names.setdefault(f"{by}; {codecs}", []).append(name)
+    return [(f"Restored and scored: {', '.join(own)}", answer) for answer, own in names.items()]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def provenance(params: Params, cards: list[ModelCard]) -> list[tuple[str, str]]:

@@ -57,6 +57,8 @@ def test_a_folder_of_what_a_network_restored_scores_as_the_network(
     by_folder = scores(test_folder, tmp_path / "b", ExternalParams(path=str(tmp_path / "restored")))
     assert by_folder == by_network
     assert by_folder["gopro.psnr_rgb"] != by_folder["gopro.input.psnr_rgb"]
+    how = {name: json.loads((tmp_path / name / "how.json").read_text())["computed"] for name in ("a", "b")}
+    assert (how["a"]["device"], how["b"]) == ("cpu", {})
     assert (tmp_path / "a" / "images.parquet").read_bytes() == (tmp_path / "b" / "images.parquet").read_bytes()
 
 

@@ -27,6 +27,7 @@ from dbgan.files import state_dir
 from dbgan.image.codec import decode
 from dbgan.networks import generator, load_weights, save_weights
 from dbgan.params import AlignParams, ScoringParams
+from dbgan.recipe import codec_versions
 from dbgan.restore import restore
 from tests.tiny_corpora import Tiny, moved, scene, write
 
@@ -182,6 +183,7 @@ def test_a_gpu_restores_where_there_is_one(test_folder: Path, tmp_path: Path, mo
         return picture
 
     monkeypatch.setattr(restorers, "restore", recorded)
+    monkeypatch.setattr(restorers, "device_class", lambda device, threads: {"device": device})
     weights = weights_of(tmp_path / "w.safetensors")
     for present, expected in ((True, "cuda"), (False, "cpu")):
         devices.clear()
@@ -223,6 +225,9 @@ def test_the_files_of_a_source_say_how_it_was_scored(test_folder: Path, tmp_path
     assert float(whole["psnr_rgb"]) == pytest.approx(values["gopro.psnr_rgb"], abs=1e-5)
     assert float(whole["psnr_rgb_low"]) == pytest.approx(values["gopro.psnr_rgb.low"], abs=1e-5)
     assert values["gopro.psnr_rgb.low"] < values["gopro.psnr_rgb"] < values["gopro.psnr_rgb.high"]
+    how = json.loads((tmp_path / "out" / "how.json").read_text())
+    assert (how["computed"]["device"], how["computed"]["threads"], how["computed"]["tile"]) == ("cpu", 1, 64)
+    assert how["codecs"] == codec_versions()
     assert {"s0", "s1"} == set(groups[(groups["source"] == "gopro") & (groups["by"] == "sequence")]["group"])
     assert not (tmp_path / "out" / "unaligned.csv").exists()
 

@@ -72,6 +72,8 @@ def _evaluated(folder: Path, variant: str) -> None:
     for name in [name for name in metrics if name.startswith(("city.psnr", "city.ssim"))]:
         metrics |= {f"{name}.low": metrics[name] - 1, f"{name}.high": metrics[name] + 1.5}
     _write(folder / "metrics.json", metrics)
+    computed = {"device": "cpu", "isa": "avx2", "threads": 2, "torch": "2.11.0", "precision": "fp32", "tile": 512}
+    _write(folder / "how.json", {"computed": computed, "codecs": {"opencv": "5.0.0"}})
     head = "source,by,group,images,blur_px,psnr_rgb,gain,gain_low,gain_high\n"
     groups = "city,all,,2,3,26,0.5,0.1,0.9\ncity,sequence,000,2,3,26,0.5,0.1,0.9\n"
     groups += "city,blur,under 3 px,1,2,27,1.5,,\ncity,blur,from 3 px,1,4,25,-0.5,,\n"

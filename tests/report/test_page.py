@@ -201,6 +201,8 @@ def test_provenance_says_blur_folder_perceptual_weights_and_mix_but_no_raw_folde
     assert "blur (frames averaged as stored)" in facts
     assert "random, width 64, seed 0" in facts
     assert "50% of the crops from demo" in facts
+    assert "<dt>Restored and scored: l1, minus, base, control, plus</dt>" in facts
+    assert "torch 2.11.0; cpu, avx2, 2 threads, fp32, tiles of 512 px; opencv 5.0.0" in facts
     assert "private-name" not in page
 
 
