@@ -47,6 +47,7 @@ def build_corpus(
     workers: int = 1,
     gpus_per_worker: float = 0,
     threads: int = 1,
+    at_once: int = 1,
     rehearse: bool = False,
 ) -> BuildReport:
     """Make the corpus in `out` hold exactly `plans`: reuse finished shards, build the others, fold the tables.
@@ -64,6 +65,7 @@ def build_corpus(
         workers: 1: in this process; n: n Ray actors; 0: one actor per device of the Ray cluster.
         gpus_per_worker: GPUs that each Ray actor asks for.
         threads: torch threads of each worker; must be part of the recipes of a builder that computes with torch.
+        at_once: shards beside each other where this process builds; see `worker.Task`.
         rehearse: before hours are spent, take one sample through the whole path and see whether the disk has room.
 
     Raises:
@@ -81,7 +83,7 @@ def build_corpus(
         with files.writing(out):
             claim(out)
         present = receipts.finished(out)
-        task = Task(builder, header, code_digest(*builder.modules), threads, orphans)
+        task = Task(builder, header, code_digest(*builder.modules), threads, orphans, at_once)
         kept = reusable(out, plans, present)
         pending = grouped([plan for plan in plans if plan.shard not in kept])
         proof = canary.choose(out, plans, kept, task.code)

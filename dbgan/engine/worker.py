@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,13 +52,19 @@ class Builder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker needs beside a plan. `lock` is held (shared) by every worker process that is not the driver."""
+    """What a worker needs beside a plan.
+
+    Attributes:
+        lock: held (shared) by every worker process that is not the driver.
+        at_once: shards that one process makes beside each other; over 1 only of builders whose `Build` is thread-safe.
+    """
 
     builder: Builder
     header: Header
     code: str
     threads: int
     lock: Path
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +89,17 @@ class Worker:
         made: samples of the shard in work that were handed to its writer.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, build: Build | None = None) -> None:
+        """`build`: of a builder that another worker of this process has opened."""
         self._task = task
         self.made = 0
         keep_freed_memory()
         with threads(task.threads):
-            self._build = task.builder.open()
+            self._build = build or task.builder.open()
+
+    def beside(self) -> Worker:
+        """A worker for another shard at the same time, in this process."""
+        return Worker(self._task, self._build)
 
     def build(self, folder: Path, plan: Plan, tick: Callable[[int], None] = lambda made: None) -> Built:
         """Write the plan's shard and receipt into `folder`; `tick` is told how many samples are made.
@@ -137,34 +151,92 @@ class Pool(Protocol):
 
 
 class SerialPool:
-    """Builds in this process, one plan after the other."""
+    """Builds in this process: one plan after the other, or `Task.at_once` beside each other.
+
+    The end of a shard (its last samples, the sync to disk, the receipt) leaves cores idle that the next one can use.
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._worker: Worker | None = None
+        self._workers: list[Worker] = []
 
     def run(self, folder: Path, plans: Sequence[Plan], watch: Watch) -> tuple[dict[str, Finished], dict[str, str]]:
         """See `Pool.run`."""
-        made: dict[str, Finished] = {}
-        failed: dict[str, str] = {}
-        for plan in plans:
-            if self._worker is None:
-                self._worker = Worker(self._task)
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    built = self._worker.build(folder, plan, functools.partial(watch.works, 0, plan))
-                    made[plan.shard] = built.finished
-                    watch.ended(0, plan, built)
-                    break
-                except StorageError:
-                    raise
-                except Exception as error:
-                    if attempt == ATTEMPTS:
-                        failed[plan.shard] = describe(error)
-                        watch.ended(0, plan, None)
-                    else:
-                        watch.again()
-        return made, failed
+        if not plans:
+            return {}, {}
+        lanes = min(self._task.at_once, len(plans))
+        while len(self._workers) < lanes:
+            self._workers.append(self._workers[0].beside() if self._workers else Worker(self._task))
+        work = _Lanes(folder, plans, watch)
+        with threads(self._task.threads):  # for all lanes: each sets them again, and must not end the others' setting
+            if lanes == 1:
+                work.lane(0, self._workers[0])
+            else:
+                work.run(self._workers[:lanes])
+        return work.made, work.failed
+
+
+class _Lanes:
+    """Plans that are built in their order by threads beside each other."""
+
+    def __init__(self, folder: Path, plans: Sequence[Plan], watch: Watch) -> None:
+        self._folder, self._waiting, self._watch = folder, deque(plans), watch
+        self._stopped = False
+        self._telling = threading.Lock()
+        self.made: dict[str, Finished] = {}
+        self.failed: dict[str, str] = {}
+
+    def run(self, workers: Sequence[Worker]) -> None:
+        """A lane per worker. Whatever ends one of them, or Ctrl-C here, ends the others at their next sample."""
+        with ThreadPoolExecutor(len(workers), "shard") as pool:
+            lanes = [pool.submit(self.lane, number, worker) for number, worker in enumerate(workers)]
+            try:
+                done, _ = wait(lanes, return_when=FIRST_EXCEPTION)
+                for lane in done:
+                    lane.result()
+            finally:
+                self._stopped = True
+
+    def lane(self, number: int, worker: Worker) -> None:
+        """Build what waits, up to `ATTEMPTS` times each, until nothing does."""
+        while not self._stopped and self._waiting:
+            try:
+                plan = self._waiting.popleft()
+            except IndexError:  # another lane was faster
+                return
+            try:
+                self._build(number, worker, plan)
+            except _StoppedError:
+                return
+
+    def _build(self, number: int, worker: Worker, plan: Plan) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                built = worker.build(self._folder, plan, functools.partial(self._tick, number, plan))
+                self.made[plan.shard] = built.finished
+                self._tell(self._watch.ended, number, plan, built)
+                return
+            except (StorageError, _StoppedError):
+                raise
+            except Exception as error:
+                if attempt < ATTEMPTS:
+                    self._tell(self._watch.again)
+                    continue
+                self.failed[plan.shard] = describe(error)
+                self._tell(self._watch.ended, number, plan, None)
+
+    def _tick(self, number: int, plan: Plan, made: int) -> None:
+        if self._stopped:
+            raise _StoppedError
+        self._tell(self._watch.works, number, plan, made)
+
+    def _tell(self, call: Callable[..., None], *arguments: Any) -> None:
+        with self._telling:
+            call(*arguments)
+
+
+class _StoppedError(Exception):
+    """Another lane ended the build, or Ctrl-C did."""
 
 
 def describe(error: BaseException) -> str:

@@ -26,6 +26,8 @@ _XMP = b"XML:com.adobe.xmp\x00\x00"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _PIECE = 4096
 _HEAD = struct.Struct(">I4s")
+_CRC = struct.Struct(">I")
+_CRC_OF_TYPE = zlib.crc32(b"IDAT")
 _CHUNK_TYPE = re.compile(rb"[A-Za-z]{4}")
 
 
@@ -185,8 +187,10 @@ def _image_data(whole: memoryview, position: int, bodies: list[memoryview]) -> i
         end = position + 12 + length
         if kind != b"IDAT" or end > len(whole):
             break
-        _sound(kind, whole[position:end])
-        bodies.append(whole[position + 8 : end - 4])
+        body = whole[position + 8 : end - 4]
+        if zlib.crc32(body, _CRC_OF_TYPE) != _CRC.unpack_from(whole, end - 4)[0]:
+            raise _wrong_checksum(kind)
+        bodies.append(body)
         position = end
     return position
 
@@ -241,9 +245,13 @@ def _sound(kind: bytes, chunk: memoryview) -> bool:
     """
     if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
         if kind[:1].isupper():
-            raise ImageError("unreadable", f"PNG: chunk {kind.decode()} has a wrong checksum")
+            raise _wrong_checksum(kind)
         return False
     return True
+
+
+def _wrong_checksum(kind: bytes) -> ImageError:
+    return ImageError("unreadable", f"PNG: chunk {kind.decode()} has a wrong checksum")
 
 
 def _profile(body: bytes) -> bytes:

@@ -118,6 +118,11 @@ class IngestBuilder:
         """The code that decides a shard's bytes."""
         return MODULES
 
+    @property
+    def at_once(self) -> int:
+        """Shards that may be made beside each other in this process."""
+        return 2 if self.threads > 1 else 1
+
     def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
         """The function that makes a shard's samples, in the order of the plan. All shards share the threads."""
         supply = self._open()
@@ -128,7 +133,7 @@ class IngestBuilder:
 
     @property
     def _ahead(self) -> int:
-        """Items per thread that may wait with what was supplied for them."""
+        """Items per thread that may wait with what was supplied for them, for each shard in work."""
         return 2
 
     def _open(self) -> Callable[[Iterable[Item]], Iterator[tuple[Item, Any]]]:

@@ -144,6 +144,11 @@ class ClipBuilder(WindowBuilder):
         return (*super(ClipBuilder, self).modules, "dbgan.ingest.clips")
 
     @property
+    def at_once(self) -> int:
+        """One: a clip is read in order."""
+        return 1
+
+    @property
     def _ahead(self) -> int:
         """One: an item waits with all frames of its window."""
         return 1
