@@ -53,7 +53,9 @@ def ingest(name: str, params: IngestParams, root: Path, out: Path, *, workers: i
         max_pixels=params.max_pixels,
         notes=scan.notes,
     )
-    report = build_corpus(out, header, builder, planned.plans, rejects=planned.rejects, workers=workers, at_once=builder.at_once)
+    report = build_corpus(
+        out, header, builder, planned.plans, rejects=planned.rejects, workers=workers, at_once=builder.at_once
+    )
     refusals.say_scan(name, scan)
     refusals.say_warnings(name, out)
     if report.rejects:

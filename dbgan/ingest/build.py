@@ -14,8 +14,9 @@ from typing import Any
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, origin_digest, pixel_digest
 from dbgan.errors import DbganError, ImageError
 from dbgan.image import quality
-from dbgan.image.codec import Icc, Stored, sniff, store
+from dbgan.image.codec import Stored, sniff, store
 from dbgan.image.metadata import read_allowed
+from dbgan.image.readers import Icc
 from dbgan.ingest.digests import FileState
 
 NAME = "ingest"
