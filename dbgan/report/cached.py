@@ -29,8 +29,8 @@ STATES: dict[State, str] = {
     "given back": "not computed by its last run here: DVC took an earlier result from its cache, or pulled it",
     "absent": "it has not run yet, or its files are gone",
 }
-SLACK_S = 1.0
-"""Clocks of files and of processes may differ by so much."""
+SLACK_S = 0.1
+"""Clocks of files and of processes may differ by so much; a result is written after its stage has begun."""
 
 
 @dataclass(frozen=True, slots=True)
