@@ -35,6 +35,8 @@ from dbgan.report.verdict import (
 
 LIMIT_BYTES = 15_000_000
 """A page above this is built again with smaller pictures."""
+MOST_SENTENCES, MOST_SOURCES = 12, 4
+"""Sentences of the verdict, and test sources whose paired differences are seen at once; the others are folded away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:
     return {
         "headline": headline(scores),
         "verdict": sentences(scores, paired),
+        "most_sentences": MOST_SENTENCES,
+        "most_sources": MOST_SOURCES,
         "warnings": merged(warnings),
         "scores": scores,
         "rows": rows,

@@ -56,6 +56,8 @@ def test_a_large_page_stays_under_its_limit_and_says_what_that_cost(
     Elements(page)
     for source in SOURCES:
         assert f"<caption>Ours: {source}, means over 1111 test images</caption>" in page
+    assert page.count("<summary>Paired differences on town-") == 36, "the first four are open"
+    assert "108 more sentences on further test sources" in page
     text = re.sub(r'src="data:[^"]*"', "", page)
     assert len(text) < 1_500_000, "tables alone are a small part of it"
     assert page.count('<article class="scene') == SCENES, "pictures shrink before any is left out"
