@@ -131,6 +131,29 @@ class CorpusCard:
         return ", ".join(f"{name} {value}" for name, value in found.items()) or "not said"
 
     @property
+    def facts(self) -> list[tuple[str, str]]:
+        """(question, answer): what it holds, what curation kept and dropped of it, and what made it."""
+        told = [("Samples", f"{self.count('samples')} in {self.count('shards')} shards"), ("Kept", self.kept)]
+        if self.use != "synthetic":
+            told += [
+                ("Splits", self.pairs("splits") or "not said"),
+                ("Dropped, by rule", self.pairs("dropped") or "none"),
+            ]
+            told += [("Cameras", self.pairs("devices") or "not said")]
+        return [*told, ("Sizes", self.sizes), ("Made with", self.versions)]
+
+    @property
+    def sizes(self) -> str:
+        """`320x192 px: 48`, the most frequent first, at most four."""
+        counts = self.header.get("counts")
+        sizes = counts.get("sizes") if isinstance(counts, Mapping) else None
+        if not isinstance(sizes, Mapping) or not sizes:
+            return "not said"
+        ordered = sorted(sizes.items(), key=lambda entry: (-int(entry[1]), entry[0]))
+        more = f" and {len(ordered) - 4} others" if len(ordered) > 4 else ""
+        return ", ".join(f"{size} px: {count:,}" for size, count in ordered[:4]) + more
+
+    @property
     def notes(self) -> list[str]:
         """What ingest, synthesis and curation note of it."""
         return [*texts(self.header.get("notes")), *texts(self.curated.get("notes"))]

@@ -170,6 +170,7 @@ def project(tmp_path: Path) -> Project:
         _write(reports / f"audit/demo/{figure}.png", picture(hash_of(figure, 0)))
     for name, source in params.sources.items():
         counts = {"samples": 1234, "shards": 3, "bytes": 5_600_000, "rejects": 7}
+        counts |= {"sizes": {"1280x720": 1200, "640x480": 20, "1x1": 9, "2x2": 3, "3x3": 1, "4x4": 1}}
         _write(datasets / source.use / name / "corpus.json", {"kind": "paired", "name": name, "counts": counts})
         notes = ["One sequence only: no validation split."] if name == "train-pairs" else []
         curated = {"total": 1234, "kept": 1200, "dropped": {"min_side": 34}, "splits": {"train": 1200}, "notes": notes}

@@ -238,6 +238,20 @@ def test_every_model_has_a_section_that_says_what_computed_it(project: Project) 
     assert "It has left no summary.json." in project.build().split('id="model-dbgan-minus"')[1].split("</article>")[0]
 
 
+def test_every_corpus_has_a_section_with_what_curation_dropped(project: Project) -> None:
+    page = project.build()
+    assert page.count('<article class="corpus"') == 4
+    corpus = page.split('id="corpus-test-city"')[1].split("</article>")[0]
+    for question, answer in (
+        ("Samples", "1,234 in 3 shards"),
+        ("Kept", "1200 of 1234"),
+        ("Splits", "train 1200"),
+        ("Dropped, by rule", "min_side 34"),
+        ("Sizes", "1280x720 px: 1,200, 640x480 px: 20, 1x1 px: 9, 2x2 px: 3 and 2 others"),
+    ):
+        assert f"<dt>{question}</dt><dd>{answer}</dd>" in corpus
+
+
 def test_an_audits_own_page_is_linked_where_there_is_one(project: Project) -> None:
     assert "audit/demo/index.html" not in project.build()
     (project.root / "reports/audit/demo/index.html").write_text("an audit")
