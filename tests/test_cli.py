@@ -223,7 +223,7 @@ def test_show_prints_the_measures_of_the_manifest(corpus: Path) -> None:
     row = pq.read_table(corpus / "manifest.parquet").to_pylist()[1]
     assert row["key"] == "GOPR0001_07_00/000002"
     said = dict(line.split(None, 1) for line in done.stdout.splitlines() if len(line.split(None, 1)) == 2)
-    for name in ("blur_laplacian", "sharp_noise_sigma", "pair_psnr"):
+    for name in ("blur_sharpness", "sharp_noise_sigma", "pair_psnr"):
         assert float(said[name]) == row[name]
 
 

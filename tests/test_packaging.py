@@ -172,7 +172,7 @@ def test_the_format_document_names_every_column_key_and_reason() -> None:
     text = (PROJECT / "docs" / "corpus-format.md").read_text()
     assert text.startswith(f"# The corpus format, version {FORMAT_VERSION}\n")
     named = set(re.findall(r"`([A-Za-z_0-9]+)`", text))
-    # per field and per measure the document names a pattern: F_offset, F_laplacian
+    # per field and per measure the document names a pattern: F_offset, F_tenengrad
     columns = {re.sub(r"^(blur|sharp)_", "F_", name) for name in manifest_columns("paired", True)}
     keys = {re.sub(r"^(blur|sharp)_", "F_", name) for name in json_columns("paired", True)}
     numbers = {name for name in columns if name.removeprefix("has_") in ("exposure_s", "iso", "f_number", "focal_mm")}

@@ -133,7 +133,7 @@ def _sheet(
     """The contact sheet, HWC uint8 RGB. Pairs show the judged (blurry) picture."""
     measure = next((m for m in rules.columns(params, rows.field) if m in measure_columns(corpus.kind)), None)
     if measure is None and corpus.header.quality:
-        measure = f"{rows.field}_laplacian"
+        measure = f"{rows.field}_sharpness"
     columns = ["key", "device", *([measure] if measure else [])]
     facts = {row["key"]: row for row in corpus.table(columns=columns).to_dict("records")}
 

@@ -64,7 +64,7 @@ def cut(picture: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
 
 
 def strengths(corpus: Corpus) -> pd.DataFrame:
-    """Columns key, sequence, strength: PSNR(blur, sharp) of pairs, else the Laplacian variance; both fall with blur."""
-    measure = "pair_psnr" if corpus.kind == "paired" else "blur_laplacian"
+    """Columns key, sequence, strength: PSNR(blur, sharp) of pairs, else the sharpness; both fall with blur."""
+    measure = "pair_psnr" if corpus.kind == "paired" else "blur_sharpness"
     table = corpus.table(columns=["key", "sequence", measure])
     return table.rename(columns={measure: "strength"}).astype({"strength": "float64"})

@@ -50,7 +50,7 @@ class DeviceRules(Model):
 
 
 class CurateParams(Model):
-    """Which samples to use, in which split. A measure is a manifest column such as `blur_laplacian`."""
+    """Which samples to use, in which split. A measure is a manifest column such as `blur_sharpness`."""
 
     min_side: int = Field(128, ge=1, description="samples whose shorter side is smaller are dropped, px")
     limits: dict[str, Limits] = Field(default_factory=dict, description="measure -> band, for every device")

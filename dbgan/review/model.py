@@ -81,7 +81,7 @@ class View:
 class Axis:
     """Slider positions 0 to `STEPS` over a measure's values: evenly spaced, or evenly in the logarithm.
 
-    A measure such as the variance of the Laplacian spans decades, and on an even axis all pictures would be in one bar.
+    A measure such as the clipped share spans decades, and on an even axis all pictures would be in one bar.
     """
 
     low: float

@@ -11,7 +11,7 @@ from dbgan.sheet import DROPPED
 from tests.tiny_corpora import scene
 
 KEYS = [f"s/{i:03d}" for i in range(200)]
-DROPS = {key: Drop("limits", "blur_laplacian", 0.02, 0.01, "too sharp") for key in KEYS[:60]}
+DROPS = {key: Drop("limits", "blur_sharpness", 0.02, 0.01, "too sharp") for key in KEYS[:60]}
 DROPS |= {KEYS[60]: Drop("min_side", "min_side", 64.0, 128.0, "too small")}
 
 

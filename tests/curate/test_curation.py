@@ -29,7 +29,7 @@ def captures(tmp_path: Path) -> Path:
     return write(tmp_path / "phones", "blurry", samples).path
 
 
-PARAMS = CurateParams(min_side=64, limits={"blur_laplacian": Limits(max=0.004)}, pinned={"b": "val"}, val_fraction=0.0)
+PARAMS = CurateParams(min_side=64, limits={"blur_sharpness": Limits(max=0.2)}, pinned={"b": "val"}, val_fraction=0.0)
 
 
 def run(corpus: Path, params: CurateParams = PARAMS, use: str = "train") -> tuple[Path, Path]:
@@ -90,15 +90,15 @@ def test_pairs_are_duplicates_by_their_blurry_field(tmp_path: Path) -> None:
 def test_a_limit_on_a_corpus_without_measures_says_how_to_get_them(tmp_path: Path) -> None:
     corpus = write(tmp_path / "phones", "blurry", [Tiny("a/0", {"blur": scene(1)})], measured=False)
     with pytest.raises(ParamsError, match="quality: true"):
-        run(corpus.path, CurateParams(limits={"blur_laplacian": Limits(max=1.0)}))
+        run(corpus.path, CurateParams(limits={"blur_sharpness": Limits(max=1.0)}))
     assert len(Corpus.open(corpus.path, selection=run(corpus.path, CurateParams(min_side=64))[0])) == 1
 
 
 def test_an_unknown_device_or_measure_is_an_error_before_anything_is_written(captures: Path) -> None:
     with pytest.raises(ParamsError, match="Did you mean 'Pixel 8'"):
         run(captures, CurateParams(devices={"Pixel 9": {}}))
-    with pytest.raises(ParamsError, match="Did you mean 'blur_laplacian'"):
-        run(captures, CurateParams(limits={"sharp_laplacian": Limits(max=1.0)}))
+    with pytest.raises(ParamsError, match="Did you mean 'blur_sharpness'"):
+        run(captures, CurateParams(limits={"sharp_sharpness": Limits(max=1.0)}))
     assert not captures.with_name("phones.selection.parquet").exists()
 
 

@@ -49,9 +49,9 @@ def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
 
 
 def test_people_come_before_rules() -> None:
-    params = CurateParams(limits={"blur_laplacian": Limits(max=0.01)})
+    params = CurateParams(limits={"blur_sharpness": Limits(max=0.01)})
     decisions = {"s/000": Decision(False, "a finger"), "s/001": Decision(True, "")}
-    drops = rules.apply(rows(blur_laplacian=[0.001, 0.5, 0.5]), params, decisions)
+    drops = rules.apply(rows(blur_sharpness=[0.001, 0.5, 0.5]), params, decisions)
     assert {key: drop.rule for key, drop in drops.items()} == {"s/000": "review", "s/002": "limits"}
     assert drops["s/000"].reason == "dropped by hand: a finger"
 

@@ -19,7 +19,7 @@ def rows(**columns: list[object]) -> rules.Rows:
         "width": [200] * count,
         "height": [200] * count,
         "device": ["Pixel 8"] * count,
-        "blur_laplacian": [0.001] * count,
+        "blur_sharpness": [0.001] * count,
         "blur_pixels_sha256": [bytes([i]) * 32 for i in range(count)],
     }
     return rules.Rows(pd.DataFrame(table | columns), "blur")
@@ -34,24 +34,24 @@ def test_min_side_judges_the_shorter_side_and_keeps_the_limit_itself() -> None:
 
 
 def test_limits_are_a_closed_band() -> None:
-    params = CurateParams(limits={"blur_laplacian": Limits(min=0.001, max=0.002)})
-    drops = rules.apply(rows(blur_laplacian=[0.0009, 0.001, 0.0015, 0.002, 0.0021]), params)
+    params = CurateParams(limits={"blur_sharpness": Limits(min=0.001, max=0.002)})
+    drops = rules.apply(rows(blur_sharpness=[0.0009, 0.001, 0.0015, 0.002, 0.0021]), params)
     assert {key: (d.value, d.limit) for key, d in drops.items()} == {"s/000": (0.0009, 0.001), "s/004": (0.0021, 0.002)}
-    assert drops["s/004"].reason == "blur_laplacian is 0.0021, over the limit of 0.002"
+    assert drops["s/004"].reason == "blur_sharpness is 0.0021, over the limit of 0.002"
 
 
 def test_a_devices_own_band_replaces_the_one_for_every_device() -> None:
     params = CurateParams(
-        limits={"blur_laplacian": Limits(max=0.01)}, devices={"Galaxy S9": {"blur_laplacian": Limits(max=0.03)}}
+        limits={"blur_sharpness": Limits(max=0.01)}, devices={"Galaxy S9": {"blur_sharpness": Limits(max=0.03)}}
     )
-    drops = rules.apply(rows(device=["Pixel 8", "Galaxy S9", "Galaxy S9"], blur_laplacian=[0.02, 0.02, 0.04]), params)
+    drops = rules.apply(rows(device=["Pixel 8", "Galaxy S9", "Galaxy S9"], blur_sharpness=[0.02, 0.02, 0.04]), params)
     assert sorted(drops) == ["s/000", "s/002"]
     assert "for device Galaxy S9" in drops["s/002"].reason
     assert "for device" not in drops["s/000"].reason
 
 
 def test_samples_without_a_device_are_limited_as_unknown() -> None:
-    params = CurateParams(devices={"unknown": {"blur_laplacian": Limits(max=0.0005)}})
+    params = CurateParams(devices={"unknown": {"blur_sharpness": Limits(max=0.0005)}})
     assert sorted(rules.apply(rows(device=["", "Pixel 8"]), params)) == ["s/000"]
 
 
@@ -71,44 +71,44 @@ def test_only_the_first_of_equal_pixels_is_kept_and_the_others_name_it() -> None
 
 def test_a_duplicate_of_a_dropped_sample_is_kept() -> None:
     table = rows(
-        blur_pixels_sha256=[b"a" * 32, b"a" * 32], device=["Pixel 8", "Galaxy S9"], blur_laplacian=[0.02, 0.02]
+        blur_pixels_sha256=[b"a" * 32, b"a" * 32], device=["Pixel 8", "Galaxy S9"], blur_sharpness=[0.02, 0.02]
     )
-    params = CurateParams(devices={"Pixel 8": {"blur_laplacian": Limits(max=0.01)}})
+    params = CurateParams(devices={"Pixel 8": {"blur_sharpness": Limits(max=0.01)}})
     assert sorted(rules.apply(table, params)) == ["s/000"]
 
 
 def test_the_first_rule_that_drops_a_sample_gives_the_reason() -> None:
-    params = CurateParams(min_side=128, limits={"blur_laplacian": Limits(max=0.01)})
-    drops = rules.apply(rows(width=[64], blur_laplacian=[0.5]), params)
+    params = CurateParams(min_side=128, limits={"blur_sharpness": Limits(max=0.01)})
+    drops = rules.apply(rows(width=[64], blur_sharpness=[0.5]), params)
     assert drops["s/000"].rule == "min_side"
 
 
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        (CurateParams(limits={"laplacian": Limits(max=1)}), "Did you mean 'blur_laplacian'?"),
-        (CurateParams(devices={"Pixel 8": {"blur_laplacean": Limits(max=1)}}), "Did you mean 'blur_laplacian'?"),
+        (CurateParams(limits={"sharpness": Limits(max=1)}), "Did you mean 'blur_sharpness'?"),
+        (CurateParams(devices={"Pixel 8": {"blur_sharpnes": Limits(max=1)}}), "Did you mean 'blur_sharpness'?"),
         (CurateParams(devices={"Pixel8": {}}), "Did you mean 'Pixel 8'?"),
         (CurateParams(limits={"iso": Limits(min=2, max=1)}), "min 2 is over max 1"),
     ],
 )
 def test_params_that_name_nothing_are_errors_with_the_nearest_name(params: CurateParams, expected: str) -> None:
     with pytest.raises(ParamsError, match=r"sources\.x\.curate") as raised:
-        rules.check(params, ["blur_laplacian", "blur_tenengrad", *ALLOWED_NUMBERS], ["Pixel 8"], "sources.x.curate")
+        rules.check(params, ["blur_sharpness", "blur_tenengrad", *ALLOWED_NUMBERS], ["Pixel 8"], "sources.x.curate")
     assert expected in str(raised.value)
 
 
 def test_a_quantile_is_taken_of_each_devices_own_samples() -> None:
     values = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0]
-    params = CurateParams(limits={"blur_laplacian": Limits(min_quantile=0.25, max_quantile=0.75)})
-    drops = rules.apply(rows(device=["A"] * 5 + ["B"] * 5, blur_laplacian=values), params)
+    params = CurateParams(limits={"blur_sharpness": Limits(min_quantile=0.25, max_quantile=0.75)})
+    drops = rules.apply(rows(device=["A"] * 5 + ["B"] * 5, blur_sharpness=values), params)
     assert sorted(drops) == ["s/000", "s/004", "s/005", "s/009"]
     assert (drops["s/005"].value, drops["s/005"].limit) == (10.0, 20.0)
-    assert drops["s/009"].reason == "blur_laplacian is 50, over the limit of 40, quantile 0.75 of device B"
+    assert drops["s/009"].reason == "blur_sharpness is 50, over the limit of 40, quantile 0.75 of device B"
 
 
 def test_a_measure_that_a_picture_lacks_is_not_judged() -> None:
-    params = CurateParams(limits={"blur_motion_px": Limits(max_quantile=0.5), "blur_laplacian": Limits(max=1.0)})
+    params = CurateParams(limits={"blur_motion_px": Limits(max_quantile=0.5), "blur_sharpness": Limits(max=1.0)})
     assert sorted(rules.apply(rows(blur_motion_px=[None, 7.0, 30.0]), params)) == ["s/002"]
     assert not rules.apply(rows(blur_motion_px=[None, None]), params)
 
@@ -164,16 +164,16 @@ def test_a_device_may_have_its_own_size_and_bursts() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_quantiles_of_few_or_equal_samples_never_drop_all(count: int) -> None:
-    params = CurateParams(limits={"blur_laplacian": Limits(min_quantile=0.4, max_quantile=0.6)})
-    assert not rules.apply(rows(blur_laplacian=[0.25] * count), params)
-    assert len(rules.apply(rows(blur_laplacian=[0.1 * i for i in range(count)]), params)) < count
-    assert rules.notes(rows(blur_laplacian=[0.25] * count), params)[0].endswith("a quantile of so few says little.")
-    assert rules.notes(rows(blur_laplacian=[0.25] * 20), params) == []
+    params = CurateParams(limits={"blur_sharpness": Limits(min_quantile=0.4, max_quantile=0.6)})
+    assert not rules.apply(rows(blur_sharpness=[0.25] * count), params)
+    assert len(rules.apply(rows(blur_sharpness=[0.1 * i for i in range(count)]), params)) < count
+    assert rules.notes(rows(blur_sharpness=[0.25] * count), params)[0].endswith("a quantile of so few says little.")
+    assert rules.notes(rows(blur_sharpness=[0.25] * 20), params) == []
 
 
 def test_a_decision_by_hand_moves_no_quantile() -> None:
-    params = CurateParams(min_side=1, limits={"blur_laplacian": Limits(min_quantile=0.3)})
-    table = rows(blur_laplacian=[float(i) for i in range(10)])
+    params = CurateParams(min_side=1, limits={"blur_sharpness": Limits(min_quantile=0.3)})
+    table = rows(blur_sharpness=[float(i) for i in range(10)])
     alone = rules.apply(table, params)
     decided = rules.apply(table, params, {f"s/00{i}": Decision(False, "") for i in (7, 8, 9)})
     assert {k: d for k, d in decided.items() if d.rule == "limits"} == alone

@@ -56,7 +56,7 @@ def test_pairs_arrive_untouched(gopro_root: Path, tmp_path: Path) -> None:
     assert np.array_equal(sample.images["sharp"], pixels(103))
     assert corpus.encoded("GOPR0001_11_00/000003", "sharp") == raw_png(pixels(103))
     assert corpus.verify() == []
-    table = corpus.table(["key", "blur_laplacian", "pair_psnr", "width", "height"]).set_index("key")
+    table = corpus.table(["key", "blur_sharpness", "pair_psnr", "width", "height"]).set_index("key")
     mse = ((pixels(3).astype(float) - pixels(103)) ** 2).mean()
     assert table.loc["GOPR0001_11_00/000003", "pair_psnr"] == pytest.approx(10 * np.log10(255**2 / mse))
     assert set(zip(table.width, table.height, strict=True)) == {(24, 20)}

@@ -52,8 +52,8 @@ def test_what_is_dropped_by_key_and_limited_by_slider_is_what_curate_leaves_out(
     until(lambda: decided(project) == {"walk-0/00003": Decision("drop")}, "the decision on disk")
     browser.wait("document.querySelector('.card.drop .mark')?.textContent === 'dropped by hand'")
 
-    browser.run("document.querySelectorAll('[data-measure=blur_laplacian] [tabindex]')[0].focus()")
-    said = "document.querySelector('[data-measure=blur_laplacian] .said').textContent"
+    browser.run("document.querySelectorAll('[data-measure=blur_sharpness] [tabindex]')[0].focus()")
+    said = "document.querySelector('[data-measure=blur_sharpness] .said').textContent"
     for _ in range(3):
         before = browser.run(said)
         browser.press("PageUp")

@@ -19,6 +19,9 @@ CEILING = "sharp"
 MIN_TOLD = 8
 """Pictures of a set in which straight motion must have been told, or its length and direction are not compared."""
 
+WIDE_GAP = 0.5
+"""Content further apart than this, in standard deviations of the real crops', is a difference."""
+
 Distances = Mapping[str, Mapping[str, Interval]]
 """Set (and `floor`) -> measure -> distance to the real captures."""
 
@@ -51,20 +54,38 @@ def differences(crops: Mapping[str, CropSet], seed: int) -> dict[str, Interval]:
     }
 
 
-def content_gaps(crops: Mapping[str, CropSet]) -> dict[str, dict[str, float]]:
-    """Set -> structure and brightness -> distance to the real crops', in standard deviations of theirs.
+def content_gaps(crops: Mapping[str, CropSet], seed: int) -> dict[str, dict[str, Interval]]:
+    """Set (and `floor`) -> structure and brightness -> distance to the real crops', in standard deviations of theirs.
 
-    What is left of a difference in content after crops were chosen to be alike.
+    What is left of a difference in content after crops were chosen to be alike. The floor is that of real captures
+    against other real captures, whose scenes differ as well.
     """
-    real = crops["real"].content
-    scale = np.maximum(real.std(axis=0), 1e-3)
+    real = crops["real"]
+    scale = np.maximum(real.content.std(axis=0), 1e-3)
+    found: dict[str, dict[str, Interval]] = {}
+    for column, what in enumerate(CONTENT):
+        values = {name: [shot.content[:, column] / scale[column] for shot in own.shots] for name, own in crops.items()}
+        for name, own in values.items():
+            if name != "real":
+                gap = distance.distance_interval(own, values["real"], seed, f"content {name} {what}")
+                found.setdefault(name, {})[what] = gap
+        groups = [shot.group for shot in real.shots]
+        lowest = distance.floor(values["real"], seed, groups=groups)
+        if lowest is not None:
+            found.setdefault(FLOOR, {})[what] = lowest
+    return found
+
+
+def content_apart(gaps: Mapping[str, Mapping[str, Interval]], name: str) -> dict[str, float]:
+    """By what a set's content surely differs from that of the real captures, and how far.
+
+    More than `WIDE_GAP`, and by more than real captures differ from other real captures.
+    """
+    lowest = gaps.get(FLOOR, {})
     return {
-        name: {
-            what: distance.wasserstein([own.content[:, i] / scale[i]], [real[:, i] / scale[i]])
-            for i, what in enumerate(CONTENT)
-        }
-        for name, own in crops.items()
-        if name != "real"
+        what: own.value
+        for what, own in gaps[name].items()
+        if own.value > WIDE_GAP and own.low > (lowest[what].high if what in lowest else 0.0)
     }
 
 

@@ -63,7 +63,7 @@ def real(corpus: Corpus, sources: Sequence[Source], params: AuditParams, blur: s
         synthetic.append(_cell(images["blur"], _box(images["sharp"], params, key), (key,)))
     scaled = f", reduced to a long side of {params.long_side} px" if params.long_side else ""
     blocks = [Block(f"Real captures{scaled}", tuple(captured)), Block(f"{blur} blur", tuple(synthetic))]
-    order = "Real captures are sorted by Laplacian variance, synthetic ones by PSNR against sharp; smallest first."
+    order = "Real captures are sorted by sharpness, synthetic ones by PSNR against sharp; smallest first."
     notes = (f"Crops of {params.crop} px, enlarged alike. {order}",)
     return draw(f"Real captures and {blur} blur", blocks, columns=ROWS, notes=notes)
 

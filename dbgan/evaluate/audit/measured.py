@@ -29,6 +29,7 @@ class Measured:
         distances: set (and `floor`) -> measure -> distance to the real captures.
         differences: set -> median edge extent minus that of the real captures, px.
         psnr: synthetic, kernel and pairs -> PSNR(blurry, sharp) of every pair, dB.
+        content_gaps: set (and `floor`) -> structure and brightness -> see `compare.content_gaps`.
         diversity: what z changes; None with one variant per frame.
         repeated_z: pairs whose z another pair has as well, and pairs with a z.
         panel: what networks say.
@@ -43,6 +44,7 @@ class Measured:
     distances: Mapping[str, Mapping[str, Interval]]
     differences: Mapping[str, Interval]
     psnr: Mapping[str, NDArray[np.float64]]
+    content_gaps: Mapping[str, Mapping[str, Interval]]
     diversity: Diversity | None
     repeated_z: tuple[int, int]
     panel: Panel

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dbgan.evaluate.audit import compare, sets
+from dbgan.evaluate.audit import sets
 from dbgan.evaluate.audit.crops import CropSet
 from dbgan.evaluate.audit.measured import Measured
 from dbgan.evaluate.audit.measures import LEAD, STRENGTH
@@ -27,7 +27,7 @@ def numbers(measured: Measured) -> dict[str, Any]:
         "median_difference": {n: {LEAD: asdict(found)} for n, found in measured.differences.items()},
         "classifier": {name: told for name, own in measured.panel.classifier.items() if (told := _told(own))},
         "kid": {name: asdict(own) for name, own in measured.panel.kid.items()},
-        "content_gap": compare.content_gaps(measured.sets),
+        "content_gap": {n: {what: asdict(i) for what, i in own.items()} for n, own in measured.content_gaps.items()},
     }
     value |= {"alignment": alignment(measured.sets), "drift": drift(measured.sets)}
     if measured.diversity is not None:

@@ -23,6 +23,7 @@ from dbgan.evaluate.audit import (
     verdict,
 )
 from dbgan.evaluate.audit.crops import CropSet
+from dbgan.evaluate.audit.distance import Interval
 from dbgan.evaluate.audit.measured import Measured
 from dbgan.evaluate.audit.measures import LEAD
 from dbgan.files import write_json
@@ -30,9 +31,6 @@ from dbgan.params import AuditParams
 
 BLUR_NAMES = {"bgan": "BGAN", "average": "averaged", "kernel": "kernel"}
 """Manifest `method` -> the blur's name in sentences."""
-
-WIDE_GAP = 0.5
-"""Content further apart than this, in standard deviations, is warned about."""
 
 
 def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str, Any]:
@@ -70,8 +68,8 @@ def audit(name: str, params: AuditParams, datasets: Path, out: Path) -> dict[str
 def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
     """Measure the crops of every set and their distances to the real captures. Writes nothing; errors as `audit`."""
     synthetic = sets.open_synthetic(datasets, name)
-    captured, notes = sets.open_sources(datasets, list(params.real), "blurry", "val")
-    paired, _ = sets.open_sources(datasets, list(params.pairs), "paired", None)
+    captured, notes = sets.open_captures(datasets, list(params.real))
+    paired = sets.open_pairs(datasets, list(params.pairs))
     real = sets.measure_real(captured, params)
     _check(name, real, params)
     crops = {"real": real} | sets.measure_synthetic(synthetic, params, real.content)
@@ -88,6 +86,7 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
         changed = diversity.diversity(synthetic, net, params)
     asked = params.usefulness
     useful = usefulness.usefulness(synthetic, paired, params, asked, datasets) if asked is not None else None
+    gaps = compare.content_gaps(crops, params.seed)
     methods = sorted(set(synthetic.table(columns=["method"])["method"]))
     return Measured(
         synthetic=synthetic,
@@ -97,11 +96,12 @@ def measure(name: str, params: AuditParams, datasets: Path) -> Measured:
         distances=compare.distances(crops, params.seed),
         differences=compare.differences(crops, params.seed),
         psnr=psnr,
+        content_gaps=gaps,
         diversity=changed,
         repeated_z=diversity.repeated_z(synthetic),
         panel=found,
         usefulness=useful,
-        notes=(*notes, *_notes(crops, params), *([note] if note else []), *found.notes),
+        notes=(*notes, *_notes(crops, gaps, params), *([note] if note else []), *found.notes),
     )
 
 
@@ -135,7 +135,7 @@ def _check(name: str, own: CropSet, params: AuditParams) -> None:
         )
 
 
-def _notes(crops: Mapping[str, CropSet], params: AuditParams) -> list[str]:
+def _notes(crops: Mapping[str, CropSet], gaps: Mapping[str, Mapping[str, Interval]], params: AuditParams) -> list[str]:
     """What a reader must know about the sets."""
     notes = [
         f"{own.small} pictures of the set '{own.name}' are smaller than a crop of {params.crop} px and were left out."
@@ -148,10 +148,10 @@ def _notes(crops: Mapping[str, CropSet], params: AuditParams) -> list[str]:
             f"Real captures have a long side of {real:.0f} px, synthetic ones {ours:.0f} px: the same shake gives more "
             "pixels of blur in the larger picture. Set audit's long_side to compare them at one size."
         )
-    for what, gap in compare.content_gaps(crops)["synthetic"].items():
-        if gap > WIDE_GAP:
-            notes.append(
-                f"Synthetic crops differ from the real ones in {what} by {gap:.1f} standard deviations, although they "
-                "were chosen to be alike: a part of every difference may be content."
-            )
+    for what, gap in compare.content_apart(gaps, "synthetic").items():
+        notes.append(
+            f"Synthetic crops differ from the real ones in {what} by {gap:.1f} standard deviations, more than real "
+            "captures differ from each other, although they were chosen to be alike: a part of every difference may be "
+            "content."
+        )
     return notes

@@ -120,32 +120,54 @@ def open_synthetic(datasets: Path, name: str) -> Corpus:
     return corpus
 
 
-def open_sources(datasets: Path, names: list[str], kind: str, split: str | None) -> tuple[list[Source], list[str]]:
-    """Train sources through their selections, and a sentence for each that has no samples in `split`.
+def open_captures(datasets: Path, names: list[str]) -> tuple[list[Source], list[str]]:
+    """The val split of train sources of captures, and a sentence for each that has none.
 
-    Such a source is then read whole (all that curation kept).
+    Of such a source the train split is compared. Never its test split: limits depend on what is measured here.
 
     Raises:
-        CorpusError: a source is absent, not curated, of another kind, or nothing of it is kept.
+        CorpusError: a source is absent, not curated, of another kind, or keeps nothing outside its test split.
     """
     opened, notes = [], []
     for name in names:
-        path = datasets / "train" / name
-        selection = datasets / "train" / f"{name}.selection.parquet"
-        corpus = Corpus.open(path, selection=selection, split=split)
-        if split is not None and len(corpus) == 0:
-            corpus = Corpus.open(path, selection=selection)
+        source = _open(datasets, name, "val")
+        if len(source) == 0:
+            source = _open(datasets, name, "train")
             notes.append(
-                f"{name} has no {split} split: all {len(corpus)} captures that curation kept are compared, "
-                "and BGAN has seen some of them in training."
+                f"{name} has no val split: all {len(source)} captures of its train split are compared, and BGAN has "
+                f"seen them in training. Pin a sequence with sources.{name}.curate.pinned, or raise val_fraction."
             )
-        if corpus.kind != kind or len(corpus) == 0:
-            raise CorpusError(
-                f"{path}: expected a {kind} corpus with kept samples, found a {corpus.kind} one with {len(corpus)}.\n"
-                f"Next: look at reports/curate/{name}/contact.png and the source's curate params."
-            )
-        opened.append(Source(corpus, strengths(corpus)))
+        opened.append(_checked(source, "blurry", name))
     return opened, notes
+
+
+def open_pairs(datasets: Path, names: list[str]) -> list[Source]:
+    """The train split of paired train sources: what DBGAN learns from, and what `usefulness` may learn from.
+
+    Raises:
+        CorpusError: a source is absent, not curated, of another kind, or has no train split.
+    """
+    return [_checked(_open(datasets, name, "train"), "paired", name) for name in names]
+
+
+def _open(datasets: Path, name: str, split: str) -> Corpus:
+    selection = datasets / "train" / f"{name}.selection.parquet"
+    return Corpus.open(datasets / "train" / name, selection=selection, split=split)
+
+
+def _checked(corpus: Corpus, kind: str, name: str) -> Source:
+    if corpus.kind != kind:
+        raise CorpusError(
+            f"{corpus.path}: expected a {kind} corpus, found a {corpus.kind} one.\n"
+            "Next: `real` of the audit's params names sources of captures, `pairs` paired ones."
+        )
+    if len(corpus) == 0:
+        raise CorpusError(
+            f"{corpus.path}: expected kept samples outside the test split, found none. An audit's limits decide what "
+            "is published: what tests are made of must not decide there.\n"
+            f"Next: look at reports/curate/{name}/contact.png, and at sources.{name}.curate: pinned, test_fraction."
+        )
+    return Source(corpus, strengths(corpus))
 
 
 def psnr_values(corpora: list[Corpus], measured: list[float]) -> NDArray[np.float64]:

@@ -21,7 +21,6 @@ Averaged GOPRO pairs have 24 to 25 dB.
 """
 
 MEASURES: tuple[str, ...] = (
-    "laplacian",
     "tenengrad",
     "noise_sigma",
     "brightness",
@@ -63,15 +62,14 @@ def measure(pixels: NDArray[np.uint8], data: bytes = b"") -> dict[str, float | N
 
 
 def _measured(grey: NDArray[np.uint8], data: bytes) -> dict[str, float | None]:
-    smooth, response = sharpness.smoothed(grey), noise.response(grey)
+    response = noise.response(grey)
     length, direction, score = motion.motion(grey)
     return {
-        "laplacian": sharpness.laplacian(grey),
         "tenengrad": sharpness.tenengrad(grey),
         "noise_sigma": noise.noise_sigma(response),
         **exposure.exposure(grey),
-        "sharpness": sharpness.sharpness(grey, smooth, noise.noise_floor(response)),
-        "edge_extent_px": sharpness.edge_extent(smooth),
+        "sharpness": sharpness.sharpness(grey, noise.noise_floor(response)),
+        "edge_extent_px": sharpness.edge_extent(sharpness.smoothed(grey)),
         "motion_px": length,
         "motion_deg": direction,
         "motion_score": score,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dbgan.corpus import Corpus
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError, DbganError
+from dbgan.evaluate.audit import sets
 from dbgan.evaluate.audit.gates import AuditGateError
 from dbgan.evaluate.audit.numbers import rounding
 from dbgan.evaluate.audit.run import as_json, audit, measure
@@ -36,9 +39,10 @@ FILES = {
 }
 
 
-def select(path: Path, keys: list[str], val: str) -> None:
+def select(path: Path, keys: list[str], val: str, test: str = "") -> None:
+    splits = {"a": "train", "b": "train"} | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
     rows = [
-        {"key": key, "sequence": key[0], "split": "val" if key[0] == val else "train", "keep": True}
+        {"key": key, "sequence": key[0], "split": splits[key[0]], "keep": True}
         | {"rule": "", "measure": "", "value": 0.0, "limit": 0.0, "reason": ""}
         for key in keys
     ]
@@ -71,8 +75,45 @@ def run(root: Path, params: AuditParams = PARAMS) -> dict[str, Any]:
     return as_json(measure("demo", params, root))
 
 
-def test_weak_blur_is_called_weaker_than_the_real(tmp_path: Path) -> None:
-    value = run(project(tmp_path, 3))
+@dataclass(frozen=True)
+class Written:
+    """A project, what `audit` gave, and what it said where a limit failed it."""
+
+    root: Path
+    value: dict[str, Any]
+    said: str = ""
+
+
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Blur of 3 px where the real captures have 9, all files written."""
+    root = project(tmp_path_factory.mktemp("weak"), 3)
+    return Written(root, audit("demo", PARAMS, root, root / "out"))
+
+
+@pytest.fixture(scope="module")
+def equal(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return run(project(tmp_path_factory.mktemp("equal"), 9))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Strong blur, one variant a frame, against captures that have no val split."""
+    return run(project(tmp_path_factory.mktemp("alone"), 21, variants=1, val=""))
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """No blur at all, under limits of which it keeps one."""
+    root = project(tmp_path_factory.mktemp("identity"), 1)
+    params = PARAMS.model_copy(update={"gates": GateParams(max_psnr=35.0, max_auc=0.8, max_distance_px=50.0)})
+    with pytest.raises(AuditGateError) as raised:
+        audit("demo", params, root, root / "out")
+    return Written(root, json.loads((root / "out" / "audit.json").read_text()), str(raised.value))
+
+
+def test_weak_blur_is_called_weaker_than_the_real(weak: Written) -> None:
+    value = weak.value
     assert value["verdict"][0].startswith("BGAN blur is weaker than that of the real captures: median edge extent")
     lead = {name: own["edge_extent_px"]["p50"] for name, own in value["strength"].items()}
     assert lead["sharp"] < lead["synthetic"] < lead["pairs"] < lead["real"]
@@ -80,55 +121,68 @@ def test_weak_blur_is_called_weaker_than_the_real(tmp_path: Path) -> None:
     assert distance["floor"] < distance["pairs"] < distance["synthetic"] < distance["sharp"]
 
 
-def test_strong_and_equal_blur_are_called_so(tmp_path: Path) -> None:
-    assert "is stronger than that" in run(project(tmp_path / "strong", 21))["verdict"][0]
-    assert "is not told apart in strength from that" in run(project(tmp_path / "equal", 9))["verdict"][0]
+def test_strong_and_equal_blur_are_called_so(equal: dict[str, Any], alone: dict[str, Any]) -> None:
+    assert "is stronger than that" in alone["verdict"][0]
+    assert "is not told apart in strength from that" in equal["verdict"][0]
 
 
-def test_the_identity_raises_the_alarm_and_real_blur_does_not(tmp_path: Path) -> None:
-    alarmed = run(project(tmp_path / "identity", 1))
-    assert alarmed["psnr"]["synthetic"]["mean"] == 100.0
-    assert any(text.startswith("Identity alarm") for text in alarmed["warnings"])
-    assert any("no visible effect" in text for text in alarmed["warnings"])
-    assert not any("Identity" in text for text in run(project(tmp_path / "blurred", 9))["warnings"])
+def test_the_identity_raises_the_alarm_and_real_blur_does_not(identity: Written, equal: dict[str, Any]) -> None:
+    assert identity.value["psnr"]["synthetic"]["mean"] == 100.0
+    assert any(text.startswith("Identity alarm") for text in identity.value["warnings"])
+    assert any("no visible effect" in text for text in identity.value["warnings"])
+    assert not any("Identity" in text for text in equal["warnings"])
 
 
-def test_z_sensitivity_is_the_mean_difference_of_variants(tmp_path: Path) -> None:
-    root = project(tmp_path, 9)
+def test_z_sensitivity_is_the_mean_difference_of_variants(equal: dict[str, Any], alone: dict[str, Any]) -> None:
     expected = np.mean(
         [
             np.abs(moved(scene(i), 9).astype(float) - moved(scene(i), 9, horizontal=False).astype(float)).mean() / 255
             for i in range(FRAMES)
         ]
     )
-    assert run(root)["z_sensitivity"] == pytest.approx(expected, rel=1e-5)
-    assert "z_sensitivity" not in run(project(tmp_path / "one", 9, variants=1))
+    assert equal["z_sensitivity"] == pytest.approx(expected, rel=1e-5)
+    assert "z_sensitivity" not in alone
 
 
 def test_psnr_is_of_all_pairs_also_without_measures_in_the_manifest(tmp_path: Path) -> None:
-    with_measures = run(project(tmp_path / "a", 9, variants=1))["psnr"]
-    without = run(project(tmp_path / "b", 9, variants=1, measured=False))["psnr"]
-    assert with_measures["synthetic"]["images"] == FRAMES
-    assert with_measures == without
+    found = []
+    for measured in (True, False):
+        root = project(tmp_path / str(measured), 9, variants=1, measured=measured)
+        corpus = sets.open_synthetic(root, "demo")
+        one = PARAMS.model_copy(update={"images": FRAMES})
+        crops = sets.measure_synthetic(corpus, one, np.full((4, 2), 0.1))
+        found.append(sets.psnr_values([corpus], crops["synthetic"].psnr).tolist())
+    assert len(found[0]) == FRAMES
+    assert found[1] == pytest.approx(found[0])
 
 
-def test_only_the_val_split_is_compared_and_a_source_without_one_is_read_whole_with_a_note(tmp_path: Path) -> None:
-    held_out = run(project(tmp_path / "val", 9))
-    assert held_out["strength"]["real"]["images"] == 6
-    assert not any("no val split" in text for text in held_out["warnings"])
-    whole = run(project(tmp_path / "none", 9, val=""))
-    assert whole["strength"]["real"]["images"] == 12
-    assert any("phones has no val split" in text for text in whole["warnings"])
-    assert whole["strength"]["real"]["edge_extent_px"]["p50"] < held_out["strength"]["real"]["edge_extent_px"]["p50"]
+def test_the_val_split_is_compared_or_the_train_split_with_a_note(equal: dict[str, Any], alone: dict[str, Any]) -> None:
+    assert equal["strength"]["real"]["images"] == 6
+    assert not any("no val split" in text for text in equal["warnings"])
+    assert alone["strength"]["real"]["images"] == 12
+    assert any("phones has no val split: all 12 captures of its train split" in text for text in alone["warnings"])
+    assert alone["strength"]["real"]["edge_extent_px"]["p50"] < equal["strength"]["real"]["edge_extent_px"]["p50"]
 
 
-def test_a_second_run_writes_the_same_files_byte_for_byte(tmp_path: Path) -> None:
-    root = project(tmp_path, 5)
-    for out in ("out", "again"):
-        audit("demo", PARAMS, root, root / out)
-    files = {path.name: path.read_bytes() for path in (root / "out").iterdir()}
+def test_no_limit_depends_on_a_test_split(tmp_path: Path) -> None:
+    root = project(tmp_path, 9)
+    corpus = Corpus.open(root / "train" / "phones")
+    select(corpus.path, corpus.keys, "", test="b")
+    captures, notes = sets.open_captures(root, ["phones"])
+    assert captures[0].corpus.keys == [key for key in corpus.keys if key.startswith("a/")]
+    assert "train split" in notes[0]
+    pairs = Corpus.open(root / "train" / "gopro")
+    for opened, source in ((sets.open_captures, corpus), (sets.open_pairs, pairs)):
+        select(source.path, source.keys, "", test="ab")
+        with pytest.raises(CorpusError, match=r"expected kept samples outside the test split, found none.*\n.*pinned"):
+            opened(root, [source.name])
+
+
+def test_a_second_run_writes_the_same_files_byte_for_byte(weak: Written) -> None:
+    audit("demo", PARAMS, weak.root, weak.root / "again")
+    files = {path.name: path.read_bytes() for path in (weak.root / "out").iterdir()}
     assert set(files) == FILES
-    assert {path.name: path.read_bytes() for path in (root / "again").iterdir()} == files
+    assert {path.name: path.read_bytes() for path in (weak.root / "again").iterdir()} == files
     assert json.loads(files["audit.json"])["verdict"]
     assert b"Software" not in files["strength.png"]
     assert all(decode(data).size for name, data in files.items() if name.endswith(".png"))
@@ -142,31 +196,24 @@ def test_the_csv_has_a_row_per_hundredth_and_rises() -> None:
 
 
 def test_reduced_captures_are_less_blurred_in_pixels(tmp_path: Path) -> None:
-    root = project(tmp_path, 5)
-    whole = run(root)["strength"]["real"]["edge_extent_px"]["p50"]
-    params = PARAMS.model_copy(update={"long_side": 64, "crop": 40})
-    assert run(root, params)["strength"]["real"]["edge_extent_px"]["p50"] < 0.75 * whole
+    captured, _ = sets.open_captures(project(tmp_path, 5), ["phones"])
+    whole = sets.measure_real(captured, PARAMS).pooled("edge_extent_px")
+    reduced = sets.measure_real(captured, PARAMS.model_copy(update={"long_side": 64, "crop": 40}))
+    assert np.median(reduced.pooled("edge_extent_px")) < 0.75 * np.median(whole)
 
 
-def test_a_limit_fails_the_stage_in_words_after_everything_is_written(tmp_path: Path) -> None:
-    root = project(tmp_path, 1)
-    params = PARAMS.model_copy(update={"gates": GateParams(max_psnr=35.0, max_auc=0.8, max_distance_px=50.0)})
-    with pytest.raises(AuditGateError) as raised:
-        audit("demo", params, root, root / "out")
-    said = str(raised.value)
-    assert "does not keep 2 of the limits in audit.demo.gates" in said
-    assert "mean PSNR of blurry against sharp (identity): 100 dB, over max_psnr 35 dB." in said
-    assert "max_auc is 0.8, but the number could not be told." in said
-    assert {path.name for path in (root / "out").iterdir()} == FILES
-    page = (root / "out" / "index.html").read_text()
+def test_a_limit_fails_the_stage_in_words_after_everything_is_written(identity: Written) -> None:
+    assert "does not keep 2 of the limits in audit.demo.gates" in identity.said
+    assert "mean PSNR of blurry against sharp (identity): 100 dB, over max_psnr 35 dB." in identity.said
+    assert "max_auc is 0.8, but the number could not be told." in identity.said
+    assert {path.name for path in (identity.root / "out").iterdir()} == FILES
+    page = (identity.root / "out" / "index.html").read_text()
     assert "Limits that this corpus does not keep" in page
     assert "over max_psnr 35 dB" in page
 
 
-def test_the_page_says_the_verdict_first_and_needs_no_network(tmp_path: Path) -> None:
-    root = project(tmp_path, 3)
-    value = audit("demo", PARAMS, root, root / "out")
-    page = (root / "out" / "index.html").read_text()
+def test_the_page_says_the_verdict_first_and_needs_no_network(weak: Written) -> None:
+    value, page = weak.value, (weak.root / "out" / "index.html").read_text()
     assert f"<h1>{escape(value['verdict'][0])}</h1>" in page
     assert page.count('<img src="data:image/') == page.count("<img") == 6
     assert page.count("data:image/jpeg;base64,") == 2

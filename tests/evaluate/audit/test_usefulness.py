@@ -12,7 +12,7 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.selection import write_selection
 from dbgan.errors import CorpusError
 from dbgan.evaluate.audit.probe import Probe
-from dbgan.evaluate.audit.sets import open_sources
+from dbgan.evaluate.audit.sets import open_pairs
 from dbgan.evaluate.audit.usefulness import held_out, trained, training_sets, usefulness
 from dbgan.params import AuditParams, UsefulnessParams
 from tests.tiny_corpora import Tiny, lineage, moved, scene, write
@@ -51,7 +51,7 @@ def project(root: Path) -> tuple[Corpus, Path]:
 
 def test_the_right_blur_teaches_and_no_blur_teaches_nothing(tmp_path: Path) -> None:
     synthetic, root = project(tmp_path)
-    sources, _ = open_sources(root, ["own"], "paired", None)
+    sources = open_pairs(root, ["own"])
     found = usefulness(synthetic, sources, PARAMS, HOW, root)
     assert set(found.gains) == {"synthetic", "kernel", "pairs"}
     assert min(found.gains["synthetic"].gains) > 0.06
