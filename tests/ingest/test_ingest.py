@@ -28,7 +28,7 @@ from dbgan.params import IngestParams
 from .conftest import CAPTURES, GOPRO, add_sequence, chunk, photo, pixels, put, raw_png
 
 GOLDEN = {
-    6: {
+    7: {
         "paired": "217f8ea5bef26acca729045ed870af83d4f2c8c34c0bf5881cdd8cc88f7e6792",
         "blurry": "9e0c296bdf616b7fe1e2fc3d4e41a20a428d9c1ec21b5281208c3c4d5964cff0",
     }
