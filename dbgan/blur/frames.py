@@ -52,7 +52,7 @@ class FlowInterpolator:
 
     def __call__(self, first: Frame, second: Frame, times: Sequence[float]) -> list[Frame]:
         """See `Interpolator`."""
-        there, back = _flow(first, second), _flow(second, first)
+        there, back = flow(first, second), flow(second, first)
         made = []
         for t in times:
             to_first = -(1 - t) * t * there + t * t * back
@@ -119,7 +119,7 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
     return runs
 
 
-def _flow(first: Frame, second: Frame) -> NDArray[np.float32]:
+def flow(first: Frame, second: Frame) -> NDArray[np.float32]:
     """Where each pixel of `first` is in `second`: (H, W, 2) float32, dx, dy in px."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # Propagation runs within stripes of the picture, shared among threads: without it no result can depend on these.

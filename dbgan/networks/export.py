@@ -103,7 +103,7 @@ def _traced(network: Generator) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own deprecations
             program = torch.onnx.export(
-                network,
+                network.exportable(),
                 inputs,
                 dynamo=True,
                 opset_version=OPSET,

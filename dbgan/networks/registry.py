@@ -71,6 +71,10 @@ class Generator(nn.Module):
                 f"bgan generator: expected noise z of shape {(image.shape[0], NOISE_CHANNELS)}, found {found}"
             )
 
+    def exportable(self) -> nn.Module:
+        """What `export_onnx` takes the graph from: same arguments for one picture, same results; mostly itself."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -37,6 +37,7 @@ from dbgan.networks.motion import (
     whole_cells,
 )
 from dbgan.networks.registry import NOISE_CHANNELS, Entry, Generator, Init, Kind
+from dbgan.networks.trajectory_export import ExportableTrajectory
 
 HIDDEN = 32
 """Width of the small network that bends the straight way from z to the motions."""
@@ -138,6 +139,21 @@ class TrajectoryGenerator(Generator):
         They may be applied to another resolution of the same picture: predict on a reduced one, where motion lies
         within what the network has learnt, and `blur` the large one.
         """
+        return self._motions(image, z, place)[0]
+
+    def blur_and_layers(self, image: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` and `layers_of` at once."""
+        self.check(image, z)
+        fields, gates = self._motions(image, z, None)
+        return self.blur(image, fields), gates
+
+    def layers_of(self, image: Tensor, z: Tensor) -> Tensor:
+        """How far each layer is open: (N, layers, h, w) in [0, 1], one value for each cell."""
+        self.check(image, z)
+        return self._motions(image, z, None)[1]
+
+    def _motions(self, image: Tensor, z: Tensor, place: Place | None) -> tuple[Fields, Tensor]:
+        """The fields, and the layers' gates that they are made of."""
         picture = whole_cells(image)
         features = self._features(picture, z)
         with torch.autocast(image.device.type, enabled=False):
@@ -164,7 +180,7 @@ class TrajectoryGenerator(Generator):
                 ),
                 dim=1,
             )
-            return unstacked(smoothed(bounded, cell_means(luma(picture.to(bounded.dtype)))))
+            return unstacked(smoothed(bounded, cell_means(luma(picture.to(bounded.dtype))))), gates
 
     def blur(self, image: Tensor, fields: Fields) -> Tensor:
         """`image` averaged along `fields`: Eq. 1 in linear light (Eq. 4). Sampled in float32 under any autocast.
@@ -195,6 +211,10 @@ class TrajectoryGenerator(Generator):
             # A mean of light needs no clamp but against rounding, and a clamp has no gradient where it acts.
             blurry = blurry if self.training else blurry.clamp(0.0, 1.0)
             return blurry.contiguous(memory_format=torch.channels_last)
+
+    def exportable(self) -> ExportableTrajectory:
+        """The same in operations that ONNX has."""
+        return ExportableTrajectory(self)
 
     def _features(self, picture: Tensor, z: Tensor) -> Tensor:
         """(N, layers + 1, h, w): what the convolutions say of each cell: gates of the layers and defocus, unbounded."""

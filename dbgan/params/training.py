@@ -126,6 +126,12 @@ class BganParams(Model):
     content: float = Field(
         0.0, ge=0.0, description="weight of the L1 between blurry and sharp means over 8x8 px: holds colour, lets blur"
     )
+    moving: float = Field(
+        0.0,
+        ge=0.0,
+        description="weight of the loss that opens the trajectory head's layers where something moves on its own, as "
+        "neighbouring sharp frames of a sequence tell",
+    )
     colour: Literal["rgb", "luminance"] = Field(
         "rgb", description="what D sees; luminance: it cannot judge colour, so that G has no reason to tint"
     )
@@ -135,6 +141,14 @@ class BganParams(Model):
     pool: int = Field(
         0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
     )
+
+    @model_validator(mode="after")
+    def _layers_learn_from_neighbours(self) -> BganParams:
+        if self.moving and (self.generator.network != "trajectory" or not self.generator.trajectory.layers):
+            raise ValueError("moving teaches the layers of generator.network: trajectory; this generator has none")
+        if self.moving and self.training.loader == "stream":
+            raise ValueError("moving looks at neighbouring frames, which a stream does not have: set loader: random")
+        return self
 
 
 class AdversarialParams(Model):

@@ -79,6 +79,27 @@ def render_take(take: Take, params: SampleParams) -> Iterator[tuple[NDArray[np.u
     The 240 fps clip is cut into disjoint windows of `params.average` frames: blurry is their mean by GOPRO's own rule,
     sharp the one in the middle.
     """
+    average, size = params.average, (params.width, params.height)
+    staged = stage(take, params)
+    window: list[NDArray[np.uint8]] = []
+    for view, pose in zip(staged.views, staged.poses, strict=True):
+        window.append(staged.scene.frame(view, size, pose))
+        if len(window) == average:
+            yield average_frames(window, "stored"), window[average // 2]
+            window = []
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is before the camera during one clip, and where it and the camera are at each of its 240 fps frames."""
+
+    scene: Scene
+    views: tuple[Pose, ...]
+    poses: tuple[Pose, ...]
+
+
+def stage(take: Take, params: SampleParams) -> Staged:
+    """The motion that is planted in a clip: `params.average` frames for each of its pictures."""
     width, height = params.width, params.height
     count, average = params.frames_per_sequence * params.average, params.average
     unit = width / REFERENCE_WIDTH
@@ -92,14 +113,10 @@ def render_take(take: Take, params: SampleParams) -> Iterator[tuple[NDArray[np.u
     # Keep the view on the backdrop where the path leaves room for that; elsewhere the backdrop is mirrored.
     focus_x = _inside(focus_x, width / 2 + float(path.x.max()), picture.shape[1])
     focus_y = _inside(focus_y, height / 2 + float(path.y.max()), picture.shape[0])
-    window: list[NDArray[np.uint8]] = []
-    for k in range(count):
-        view = Pose(focus_x + path.x[k], focus_y + path.y[k], tilt + path.roll[k], path.zoom[k])
-        pose = Pose(own[k, 0] - path.x[k], own[k, 1] - path.y[k], own[k, 2] - path.roll[k], path.zoom[k])
-        window.append(scene.frame(view, (width, height), pose))
-        if len(window) == average:
-            yield average_frames(window, "stored"), window[average // 2]
-            window = []
+    frames = range(count)
+    views = [Pose(focus_x + path.x[k], focus_y + path.y[k], tilt + path.roll[k], path.zoom[k]) for k in frames]
+    poses = [Pose(own[k, 0] - path.x[k], own[k, 1] - path.y[k], own[k, 2] - path.roll[k], path.zoom[k]) for k in frames]
+    return Staged(scene, tuple(views), tuple(poses))
 
 
 def _inside(centre: float, reach: float, side: int) -> float:

@@ -109,11 +109,21 @@ class Scene:
         )
         if self.cutout is None or object_pose is None:
             return np.asarray(picture, np.uint8)
-        centre = (self.cutout.shape[1] / 2, self.cutout.shape[0] / 2)
-        matrix = _similarity(object_pose.angle, object_pose.size, centre, (object_pose.x, object_pose.y))
-        layer = cv2.warpAffine(self.cutout, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        layer = self._layer(object_pose, size)
         over = layer[..., :3] + picture * (1.0 - layer[..., 3:])
         return np.asarray(np.clip(np.rint(over), 0, 255).astype(np.uint8))
+
+    def coverage(self, object_pose: Pose, size: tuple[int, int]) -> NDArray[np.float32]:
+        """How much of each pixel the cut-out and its shadow cover in a frame of `size`: (H, W) float32 in [0, 1]."""
+        return self._layer(object_pose, size)[..., 3]
+
+    def _layer(self, pose: Pose, size: tuple[int, int]) -> NDArray[np.float32]:
+        """The cut-out alone in the frame, HWC premultiplied RGBA."""
+        assert self.cutout is not None
+        centre = (self.cutout.shape[1] / 2, self.cutout.shape[0] / 2)
+        matrix = _similarity(pose.angle, pose.size, centre, (pose.x, pose.y))
+        layer = cv2.warpAffine(self.cutout, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(layer, np.float32)
 
 
 def _similarity(

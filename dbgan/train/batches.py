@@ -173,7 +173,7 @@ def _centre(image: Picture, side: int) -> Picture:
 
 
 def _jpeg_coded(crop: Picture, quality: int) -> Picture:
-    if not quality:
+    if not quality or crop.shape[2] != 3:  # a mask is no picture that a camera coded
         return crop
     coded = cv2.imencode(".jpg", np.ascontiguousarray(crop[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     decoded = cast(Picture, cv2.imdecode(coded, cv2.IMREAD_COLOR))

@@ -21,6 +21,7 @@ from dbgan.errors import CorpusError
 from dbgan.networks import NOISE_CHANNELS, discriminator, generator, perceptual
 from dbgan.networks.features import PerceptualFeatures
 from dbgan.networks.registry import Generator
+from dbgan.networks.trajectory import TrajectoryGenerator
 from dbgan.train import losses, stream, work
 from dbgan.train.batches import Batches, centre_crops
 from dbgan.train.critic import Critic
@@ -30,6 +31,7 @@ from dbgan.train.gauges import bgan_gauges, bgan_warnings, laplacian_variance
 from dbgan.train.judge import judged
 from dbgan.train.learner import Learner
 from dbgan.train.loop import Row
+from dbgan.train.moving import MovingSet, layers_loss, openness
 from dbgan.train.numerics import Numerics, compiled
 from dbgan.train.pictures import Sheet, between
 from dbgan.train.profile import Profile, profile
@@ -118,7 +120,9 @@ def open_data(params: BganParams, datasets: Path) -> BganData:
     device = Numerics.choose(training).device
 
     def opened(names: list[str], field: str, split: Any, side: int = 0) -> TrainingSet:
-        return open_set(datasets, names, (field,), split, cache=training.cache, device=device, long_side=side)
+        made_by = MovingSet if field == "sharp" and params.moving else TrainingSet
+        how: dict[str, Any] = {"cache": training.cache, "device": device, "long_side": side, "made_by": made_by}
+        return open_set(datasets, names, (field,), split, **how)
 
     sharp, real = opened(params.sharp, "sharp", "train"), opened(params.real, "blur", "train", long_side)
     held_out, captures = opened(params.sharp, "sharp", "val"), opened(params.real, "blur", "val", long_side)
@@ -153,6 +157,8 @@ class BganTask:
 
     def __init__(self, name: str, params: BganParams, data: BganData, numerics: Numerics) -> None:
         self.label = f"train bgan {name}"
+        if params.moving:
+            self.columns = (*BganTask.columns, "moving", "layers_moving", "layers_still")
         self._params, self._numerics = params, numerics
         training = params.training
         jpeg = params.match.jpeg
@@ -188,7 +194,8 @@ class BganTask:
         }
         self.facts: dict[str, Any] = {"perceptual": features.description, "start": ""}
         self._judging = _judging(data, params) if params.judge.steps else None
-        self._looked_at = numerics.tensor(centre_crops(data.held_out, VIEW, GAUGE_PICTURES)[0])
+        self._looked_at, *masks = (numerics.tensor(f) for f in centre_crops(data.held_out, VIEW, GAUGE_PICTURES))
+        self._looked_at_masks = masks[0] if masks else None
         self._captures = numerics.tensor(centre_crops(data.captures, VIEW, GAUGE_PICTURES)[0])
 
     @property
@@ -219,19 +226,27 @@ class BganTask:
             self._step(phase, step, 0)
 
     def _step(self, phase: str, step: int, within: int) -> dict[str, float]:
-        sharp = self._numerics.tensor(self._sharp(step)[0])
+        sharp, *masks = (self._numerics.tensor(field) for field in self._sharp(step))
         z = self._numerics.team.share(self._noise("noise", step, self._params.training.batch))
         real = self._real_batch(phase, step, sharp)
         with span("G forward"), torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
-            fake = self.generator(sharp, z)
+            fake, layers = self._fake(sharp, z) if masks else (self.generator(sharp, z), None)
         real_seen, fake_seen = self._with_noise(step, real, fake.float())
         if phase == "warmup":
             return {"lr": 0.0, **self._critic.warm(real_seen, fake_seen)}
         schedule: ScheduleParams = getattr(self._params, f"phase_{phase}")
         terms = self._generator_terms(sharp, fake, real_seen, fake_seen)
+        if layers is not None:
+            terms["moving"] = layers_loss(layers, masks[0])
+            terms["loss"] = terms["loss"] + self._params.moving * terms["moving"]
         values = self._learner.learn(terms, phase=phase, within=within, schedule=schedule)
         judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(values["lr"], schedule))
         return {**values, **judged}
+
+    def _fake(self, sharp: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The blurry picture and how far its layers are open. Never compiled: the head costs little."""
+        assert isinstance(self.generator, TrajectoryGenerator)  # BganParams sees to it
+        return self.generator.blur_and_layers(sharp, z)
 
     def _generator_terms(self, sharp: Tensor, fake: Tensor, real_seen: Tensor, fake_seen: Tensor) -> dict[str, Tensor]:
         """Perceptual loss and low-pass content loss against its own sharp input, and the realistic blur loss (RBL).
@@ -279,6 +294,11 @@ class BganTask:
         """Gauges on fixed frames and two fixed draws of z."""
         z1, z2 = (self._noise("gauge-noise", n, len(self._looked_at)) for n in range(2))
         gauges = bgan_gauges(self._blurred, self._looked_at, z1, z2)
+        if self._looked_at_masks is not None:
+            assert isinstance(self.product, TrajectoryGenerator)
+            with torch.no_grad(), self._numerics.autocast():
+                layers = self.product.layers_of(self._looked_at, z1)
+            gauges |= openness(layers, self._looked_at_masks)
         return {**gauges, "laplacian_real": float(laplacian_variance(self._captures).mean())}
 
     def final_gauges(self) -> dict[str, float]:

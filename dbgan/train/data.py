@@ -131,8 +131,9 @@ def open_set(
     cache: Cache = "memory",
     device: str = "cpu",
     long_side: int = 0,
+    made_by: type[TrainingSet] | None = None,
 ) -> TrainingSet:
-    """The kept samples of `split` of train sources `names`, through their selections.
+    """The kept samples of `split` of train sources `names`, through their selections, as `made_by` holds them.
 
     Raises:
         CorpusError: a corpus or selection is missing, has no such field, or (split "train") nothing is kept at all.
@@ -144,7 +145,7 @@ def open_set(
         if not selection.is_file():
             raise CorpusError(f"{selection}: no selection.\nNext: dvc repro curate@{name}")
         corpora.append(_with_fields(Corpus.open(path, selection=selection, split=split), fields))
-    opened = TrainingSet(corpora, fields, cache=cache, device=device, long_side=long_side)
+    opened = (made_by or TrainingSet)(corpora, fields, cache=cache, device=device, long_side=long_side)
     if split == "train" and len(opened) == 0:
         where = ", ".join(str(datasets / "train" / f"{name}.selection.parquet") for name in names)
         raise CorpusError(

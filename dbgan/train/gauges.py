@@ -23,6 +23,9 @@ Z_IGNORED = 5e-4
 TOLD_APART = 0.9
 """Accuracy of a fresh discriminator on unseen pictures above which BGAN's blur is plainly not the real."""
 
+OPEN_EVERYWHERE = 0.6
+"""Mean openness of the trajectory head's layers over what stands still, of [0, 1], above which they tell nothing."""
+
 LOW = 32
 """Side of the squares whose means are the low frequencies of z's effect, px: longer than most blur."""
 
@@ -125,6 +128,11 @@ def bgan_warnings(row: Mapping[str, Any]) -> list[str]:
             "a fresh discriminator tells BGAN's blur from real captures, in pictures that it has never seen (accuracy "
             f"{row['fresh_accuracy']:.2f}, chance 0.50): train longer or raise beta; where scenes or noise differ, it "
             "may judge these (see `match`)."
+        )
+    if row.get("layers_still", 0.0) > OPEN_EVERYWHERE:
+        warnings.append(
+            f"the layers are open over what stands still (by {row['layers_still']:.2f}, 1 is wide open), so that "
+            "things move as the camera does: raise moving, or train longer."
         )
     return warnings + discriminator_warnings(row)
 

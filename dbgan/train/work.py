@@ -47,6 +47,7 @@ CODE = (
     "dbgan.corpus",
     "dbgan.seeds",
     "dbgan.blur.camera_blur",
+    "dbgan.blur.frames",
     "dbgan.blur.sensor",
     "dbgan.blur.response",
 )

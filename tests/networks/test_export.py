@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow  # torch's exporter takes some 5 s a network
 NETWORKS = {
     "rrdb": lambda: generator("dbgan", block="rrdb", blocks=1, width=8, growth=4),
     "bgan": lambda: generator("bgan", blocks=2, width=8, noise="blocks"),
+    "trajectory": lambda: generator("bgan", network="trajectory", blocks=1, width=8, samples=5, max_path=12.0),
     "nafnet": lambda: generator("dbgan", network="nafnet", width=4, encoder=(1,), middle=0, decoder=(0,), pooling=16),
 }
 
@@ -57,6 +58,17 @@ def test_a_real_frame(tmp_path, shared_data: Path) -> None:
     done = export_onnx(shaken(NETWORKS["rrdb"]()), tmp_path / "n.onnx", [image])
     assert done.sizes == [(360, 500)]
     assert done.difference < 1e-5
+
+
+def test_a_real_frame_blurred_along_paths(tmp_path, shared_data: Path) -> None:
+    frame = sorted((shared_data / "gopro").rglob("*.png"))[0]
+    image = to_tensor(decode(frame.read_bytes())[:361, :501]).contiguous()
+    network = generator("bgan", network="trajectory", blocks=1, width=8)
+    done = export_onnx(network, tmp_path / "n.onnx", [image])
+    assert done.sizes == [(361, 501)]
+    assert done.difference < 1e-4
+    with torch.no_grad():
+        assert float((network(image, torch.ones(1, 4)) - image).abs().mean()) > 1e-3  # something moved
 
 
 def test_a_file_that_differs_from_torch_is_not_written(tmp_path, monkeypatch) -> None:

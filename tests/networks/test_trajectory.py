@@ -313,6 +313,15 @@ def test_weights_come_back_with_their_architecture(tmp_path: Path) -> None:
     assert torch.equal(again(picture(20, 20), Z), network(picture(20, 20), Z))
 
 
+@pytest.mark.parametrize(("height", "width"), [(31, 50), (9, 70), (3, 2)])
+@pytest.mark.parametrize("options", [{}, {"samples": 17, "max_path": 40.0}])
+def test_what_onnx_is_made_of_gives_the_same_picture(height: int, width: int, options: dict[str, float]) -> None:
+    network, x = head(**options), picture(height, width)
+    with torch.inference_mode():
+        for z in (Z, 3 * Z):
+            torch.testing.assert_close(network.exportable()(x, z), network(x, z), rtol=0, atol=2e-6)
+
+
 def test_what_it_cannot_be_is_said() -> None:
     with pytest.raises(ParamsError, match=r"zero_last starts with no motion(.|\n)*Next: "):
         generator("bgan", head="trajectory", init="zero_last")

@@ -84,7 +84,7 @@ def toy(values: dict[str, Any]) -> dict[str, Any]:
     del values["bgan"]["residual"]
     bgan = values["bgan"]["demo"]
     bgan |= small | {"warmup": {"max_steps": 2}, "phase_synthetic": schedule, "phase_real": schedule}
-    bgan["generator"] = {"block": "plain", "blocks": 1, "width": 4}
+    bgan |= {"generator": {"block": "plain", "blocks": 1, "width": 4}, "moving": 0.0}
     values["synthesize"]["demo"] |= {"variants": 2, "threads": 1, "tile": 64}
     values["audit"]["demo"] |= {"crop": 32, "crops_per_image": 1}
     dbgan = values["dbgan"]

@@ -60,7 +60,8 @@ def sample(key: str, images: dict[str, Picture], synthesized: bool) -> EncodedSa
     if synthesized:
         names = ("source_corpus", "source_key", "method", "parameters", "generator")
         lineage = {**dict.fromkeys(names, ""), "variant": 0, "noise": [0.0]}
-    identity = {"width": SIDE[0], "height": SIDE[1]}
+    height, width = next(iter(images.values())).shape[:2]
+    identity = {"width": width, "height": height}
     meta = {"key": key, "sequence": sequence, "frame": frame, **identity, **empty_meta(), "origin": origin_digest(key)}
     columns: dict[str, Any] = {**identity, **empty_meta(), "origin": origin_digest(key), **lineage}
     columns |= {f"{field}_pixels_sha256": pixel_digest(image) for field, image in images.items()}

@@ -97,6 +97,7 @@ def row(**changes: float | str) -> dict[str, float | str]:
         ({"z_low": 0.02}, "z tints more than it blurs"),
         ({"colour_shift": 0.02}, "BGAN tints \\(its mean light is 2.0 %"),
         ({"laplacian": 0.01}, "BGAN sharpens"),
+        ({"layers_still": 0.9}, r"open over what stands still \(by 0.90"),
         ({"d_loss": 1.386, "d_accuracy": 0.5}, "at chance"),
         ({"d_loss": 0.001, "d_accuracy": 1.0}, "wins outright"),
     ],
