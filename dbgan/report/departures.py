@@ -66,6 +66,8 @@ def _bgan(stage: str, own: BganParams) -> Iterator[Departure]:
     yield from _common(stage, own, BGAN_NETWORK)
     yield from _weight(stage, "adversarial weight beta", own.beta, BETA)
     yield from _weight(stage, "perceptual weight", own.perceptual_weight, PERCEPTUAL_WEIGHT)
+    yield from _weight(stage, "low-pass content weight", own.content, 0.0)
+    yield from _weight(stage, "weight of what moves on its own", own.moving, 0.0)
     yield from _rate(stage, max(own.phase_synthetic.lr, own.phase_real.lr))
 
 
