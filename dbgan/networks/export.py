@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from dataclasses import dataclass
@@ -95,23 +96,23 @@ def _inputs(network: Generator, picture: Tensor, index: int) -> tuple[Tensor, ..
 
 def _traced(network: Generator) -> Any:
     """The ONNX model of `network`, its height and width free."""
+    import onnx
+
     inputs = _inputs(network, torch.rand(1, 3, *TRACED, generator=torch.Generator().manual_seed(0)), 0)
-    height, width = torch.export.Dim("height", min=1), torch.export.Dim("width", min=1)
-    shapes: dict[str, Any] = {"image": {2: height, 3: width}, "z": None}
     names = ["image", "z"][: len(inputs)]
+    how: dict[str, Any] = {"opset_version": OPSET, "input_names": names, "output_names": ["output"], "verbose": False}
+    free = {2: "height", 3: "width"}
+    sides = {side: torch.export.Dim(name, min=1) for side, name in free.items()}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch's own deprecations
-            program = torch.onnx.export(
-                network.exportable(),
-                inputs,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=names,
-                output_names=["output"],
-                dynamic_shapes={name: shapes[name] for name in names},
-                verbose=False,
-            )
+            if network.export_by_tracing:
+                written = io.BytesIO()
+                axes = {"image": free, "output": free}
+                torch.onnx.export(network.exportable(), inputs, written, dynamo=False, dynamic_axes=axes, **how)
+                return onnx.load_from_string(written.getvalue())
+            shapes: dict[str, Any] = {name: sides if name == "image" else None for name in names}
+            program = torch.onnx.export(network.exportable(), inputs, dynamo=True, dynamic_shapes=shapes, **how)
     except Exception as error:  # the exporter raises anything at all
         raise WeightsError(
             f"{network.architecture['network']}: torch cannot export this network to ONNX "

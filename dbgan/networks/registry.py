@@ -48,6 +48,7 @@ class Generator(nn.Module):
         whole_pixels: pictures of at most so many px are never cut. Above 0 where tiles cannot equal the whole.
         values_per_pixel: input values of its smallest convolution per pixel of the picture, where tiles depend on it
             (`dbgan.networks.tiles`).
+        export_by_tracing: `export_onnx` follows one run of it instead of its code, whose symbolic sizes take minutes.
         placed: it takes `place=(top, left, height, width)`: where a tile is, and the size of its picture, px.
     """
 
@@ -58,6 +59,7 @@ class Generator(nn.Module):
     whole_pixels: int = 0
     values_per_pixel: float | None = None
     placed: bool = False
+    export_by_tracing: bool = False
 
     def check(self, image: Tensor, z: Tensor | None) -> None:
         """Raise `ValueError` unless `image` is NCHW RGB and z is (N, 4) for a bgan, absent for a dbgan."""

@@ -82,6 +82,7 @@ class TrajectoryGenerator(Generator):
 
     stride = CELL
     placed = True
+    export_by_tracing = True
 
     def __init__(
         self, kind: Kind, blocks: int, width: int, layers: int, samples: int, max_path: float, max_defocus: float

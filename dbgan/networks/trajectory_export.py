@@ -25,8 +25,8 @@ from dbgan.networks.motion import (
 if TYPE_CHECKING:
     from dbgan.networks.trajectory import TrajectoryGenerator
 
-TOGETHER = 8
-"""Samples gathered at a time. The exporter needs seconds for each such part; each sample takes 12 bytes a pixel."""
+TOGETHER = 4
+"""Samples gathered at a time; each takes some 60 bytes a pixel."""
 
 
 class ExportableTrajectory(nn.Module):
