@@ -107,7 +107,7 @@ def _traced(network: Generator) -> Any:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch's own deprecations
             if network.export_by_tracing:
-                written = io.BytesIO()
+                written: Any = io.BytesIO()  # which torch takes, whatever its types say
                 axes = {"image": free, "output": free}
                 torch.onnx.export(network.exportable(), inputs, written, dynamo=False, dynamic_axes=axes, **how)
                 return onnx.load_from_string(written.getvalue())

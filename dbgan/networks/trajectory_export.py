@@ -66,7 +66,7 @@ class ExportableTrajectory(nn.Module):
         padded = window(light, -reach, height + reach + 1, -reach, width + reach + 1)
         stride = width + 2 * reach + 1
         table = padded[0].permute(1, 2, 0).reshape(-1, 3)
-        vx, vy, ax, ay, radius = (channel[0].reshape(-1, 1) for channel in fields.split(1, dim=1))
+        vx, vy, ax, ay, radius = fields[0].reshape(5, -1, 1).unbind()
         rows = torch.arange(height, device=light.device)[:, None] + reach
         columns = torch.arange(width, device=light.device) + reach
         place = (rows * stride + columns).reshape(-1, 1)
