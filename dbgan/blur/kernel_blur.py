@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dbgan.blur.kernels import (
     PATH_POINTS,
     Kernel,
+    Light,
     Path2D,
     disk_kernel,
     gaussian_kernel,
@@ -64,7 +65,7 @@ class KernelBlur:
     response: Response = "srgb"
 
     name: ClassVar[str] = "kernel"
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(KINDS))
@@ -129,12 +130,13 @@ class KernelBlur:
         return blurred_light(light, parameters)
 
 
-def blurred_light(light: NDArray[np.float32], parameters: dict[str, Any]) -> NDArray[np.float32]:
-    """K * S of Eq. 3, HWC float32, by the kernels that `parameters` describe for a picture of this size."""
+def blurred_light(light: Light, parameters: dict[str, Any]) -> NDArray[np.float32]:
+    """K * S of Eq. 3, HWC float32 in the unit of `light`, by the kernels that `parameters` describe for its size."""
     height, width = light.shape[:2]
     nodes = node_positions(int(parameters["grid"]), height, width)
     motion = _motion(parameters)
-    return convolve_varying(light, [[_kernel(parameters, motion, (x, y)) for x, y in row] for row in nodes])
+    kernels = [[_kernel(parameters, motion, (x, y)) for x, y in row] for row in nodes]
+    return np.asarray(convolve_varying(light, kernels), np.float32)
 
 
 def kernel_of(parameters: dict[str, Any], place: tuple[float, float] = (0.0, 0.0)) -> Kernel:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from dbgan.blur.response import Response, check_image, from_linear, linear_table, to_uint8
 
 Kernel = NDArray[np.float64]
-Light = TypeVar("Light", NDArray[np.float32], NDArray[np.float64])
+Blurred = NDArray[np.float32] | NDArray[np.float64]
+Light = Blurred | NDArray[np.uint8]
 Path2D = NDArray[np.float64]
 """(N, 2) positions x (right), y (down) in px, equally spaced in time."""
 
@@ -141,28 +141,25 @@ def check_kernel(kernel: Kernel) -> None:
         )
 
 
-def convolve(light: Light, kernel: Kernel) -> Light:
+def convolve(light: Light, kernel: Kernel) -> Blurred:
     """K * S of Eq. 3, borders mirrored about the edge pixel; a true convolution, so K is flipped.
 
     In float32 it takes a half to a tenth of the time, and is within 2e-6 of float64 for light in [0, 1].
 
     Args:
-        light: HWC, float32 or float64, which decides the precision.
+        light: HWC, float32 or float64, which decides the precision; uint8 is blurred in float32, unscaled.
         kernel: as `check_kernel` wants it.
 
     Returns:
-        HWC of the same type.
+        HWC float32 or float64.
     """
     flipped = np.ascontiguousarray(kernel[::-1, ::-1])
-    blurred: Any
     if light.dtype == np.float64:
-        blurred = cv2.filter2D(light, -1, flipped, borderType=cv2.BORDER_REFLECT_101)
-    else:
-        blurred = _convolve_fast(light.astype(np.float32, copy=False), _trimmed(flipped))
-    return cast(Light, blurred)
+        return np.asarray(cv2.filter2D(light, -1, flipped, borderType=cv2.BORDER_REFLECT_101), np.float64)
+    return _convolve_fast(light, _trimmed(flipped))
 
 
-def _convolve_fast(light: NDArray[np.float32], flipped: Kernel) -> NDArray[np.float32]:
+def _convolve_fast(light: Light, flipped: Kernel) -> NDArray[np.float32]:
     """By rows and columns where the kernel is a product, by pieces where few of its values are above 0, else whole.
 
     OpenCV sums directly below `DIRECT` values and by Fourier transform above. Directly it skips zeros, and most of a
@@ -173,12 +170,13 @@ def _convolve_fast(light: NDArray[np.float32], flipped: Kernel) -> NDArray[np.fl
     if min(flipped.shape) > 1 and np.abs(np.outer(down, along) - flipped).max() < 1e-15:
         done = cv2.sepFilter2D(light, cv2.CV_32F, along, down, borderType=cv2.BORDER_REFLECT_101)
         return np.asarray(done, np.float32)
+    light = light.astype(np.float32, copy=False)
     if flipped.size < DIRECT or np.count_nonzero(flipped) > FEW:
         return np.asarray(cv2.filter2D(light, cv2.CV_32F, flipped, borderType=cv2.BORDER_REFLECT_101), np.float32)
     height, width = light.shape[:2]
     tall, wide = flipped.shape[0] // 2, flipped.shape[1] // 2
     padded = cv2.copyMakeBorder(light, tall, tall, wide, wide, cv2.BORDER_REFLECT_101)
-    blurred = np.zeros_like(light)
+    blurred = np.zeros(light.shape, np.float32)
     for top in range(0, height, _BAND):
         rows = blurred[top : top + _BAND]
         for down_by, along_by, piece in _pieces(flipped):
@@ -225,4 +223,4 @@ def apply_kernel(image: NDArray[np.uint8], kernel: Kernel, *, response: Response
     """
     check_image(image)
     check_kernel(kernel)
-    return to_uint8(from_linear(convolve(linear_table(response)[image], kernel), response))
+    return to_uint8(from_linear(np.asarray(convolve(linear_table(response)[image], kernel), np.float64), response))

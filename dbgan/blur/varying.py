@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dbgan.blur.kernels import Kernel, Light, check_kernel, convolve
+from dbgan.blur.kernels import Blurred, Kernel, Light, check_kernel, convolve
 
 KernelGrid = Sequence[Sequence[Kernel]]
 """Rows of kernels, from the upper left node; every row has as many."""
@@ -31,15 +31,15 @@ def node_positions(side: int, height: int, width: int) -> NDArray[np.float64]:
     return np.asarray(np.stack([x, y], axis=2) / max(np.hypot(width - 1, height - 1), 1.0))
 
 
-def convolve_varying(light: Light, kernels: KernelGrid) -> Light:
+def convolve_varying(light: Light, kernels: KernelGrid) -> Blurred:
     """Convolve with the kernel that a grid gives each pixel; borders mirrored about the edge pixel, as in `convolve`.
 
     Args:
-        light: HWC, float32 or float64, which decides the precision.
+        light: HWC, float32 or float64, which decides the precision; uint8 is blurred in float32, unscaled.
         kernels: at least one; a grid of one is `convolve`.
 
     Returns:
-        HWC of the same shape and type.
+        HWC float32 or float64 of the same shape.
 
     Raises:
         ValueError: no kernel, rows of different lengths, or a kernel that is none.
@@ -55,7 +55,7 @@ def convolve_varying(light: Light, kernels: KernelGrid) -> Light:
     along = _hats(light.shape[1], len(kernels[0]))
     margin = max(max(kernel.shape) // 2 for row in kernels for kernel in row)
     padded = cv2.copyMakeBorder(light, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-    blurred = np.zeros_like(light)
+    blurred: Blurred = np.zeros(light.shape, np.float64 if light.dtype == np.float64 else np.float32)
     for r, row in enumerate(kernels):
         for c, kernel in enumerate(row):
             _add_node(blurred, padded, margin, kernel, down[r], along[c])
@@ -63,7 +63,7 @@ def convolve_varying(light: Light, kernels: KernelGrid) -> Light:
 
 
 def _add_node(
-    blurred: Light,
+    blurred: Blurred,
     padded: Light,
     margin: int,
     kernel: Kernel,
@@ -81,7 +81,8 @@ def _add_node(
     ]
     # The border mode touches only what is cut off.
     filtered = convolve(part, kernel)[tall : part.shape[0] - tall, wide : part.shape[1] - wide]
-    blurred[rows, columns] += (down[rows, None] * along[None, columns]).astype(filtered.dtype)[..., None] * filtered
+    weights = (down[rows, None] * along[None, columns]).astype(blurred.dtype)
+    blurred[rows, columns] += np.multiply(weights[..., None], filtered)
 
 
 def _hats(length: int, nodes: int) -> NDArray[np.float64]:

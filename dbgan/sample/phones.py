@@ -212,7 +212,7 @@ def _take(capture: Capture, params: SampleParams, size: tuple[int, int], rng: np
     light = moment.light(phone.sensor)
     if capture.kind in ("defocus", "both"):
         radius = rng.uniform(1.8, 3.2) if capture.kind == "defocus" else rng.uniform(0.8, 1.6)
-        light = convolve(light, disk_kernel(radius * unit))
+        light = np.asarray(convolve(light, disk_kernel(radius * unit)), np.float64)
     gain = 4.0 if capture.kind == "overexposed" else rng.uniform(0.75, 1.1)
     sensor = phone.sensor
     noisy = replace(sensor, shot=sensor.shot * iso / 100, read=sensor.read * iso / 100)
