@@ -1,10 +1,10 @@
 """Gaussian noise for pictures by the hundred thousand: 16 random bits a value, through a table of the distribution.
 
-A Gaussian by numpy's ziggurat costs 25 ms for a 720p picture, more than encoding it; this costs 4. Its 65,536 values
-are the quantiles in the middle of as many equally likely parts, so that the distribution function is nowhere off by
-more than 1 / 131072; the variance is exact, the kurtosis 2.999 (a Gaussian's is 3), and no value is further than
-4.33 sigma from the mean, where a Gaussian has 40 of a 720p picture's 2.8 million. Values are independent as those of the
-counter-based generator are. Its stream, unlike that of numpy's distributions, is the same in every version.
+By numpy's ziggurat a 720p picture's noise costs 25 ms, as much as encoding it; this costs 4. The 65,536 values are the
+quantiles in the middle of as many equally likely parts: the distribution function is nowhere off by more than
+1 / 131072, the variance is exact, the kurtosis 2.999 (a Gaussian's is 3), and no value is further than 4.33 sigma from
+the mean, where a Gaussian has 40 of a 720p picture's 2.8 million. Values are as independent as the words of the
+counter-based generator, whose stream, unlike that of numpy's distributions, is the same in every version.
 """
 
 from __future__ import annotations

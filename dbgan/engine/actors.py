@@ -24,7 +24,7 @@ TELL_S = 5.0
 """Seconds without an event after which the actors are asked what they do."""
 
 TELL = "tell"
-"""Ray's concurrency group in which they answer while they build."""
+"""Ray's concurrency group in which they listen and answer while they build."""
 
 
 class Actor:
@@ -61,6 +61,11 @@ class Actor:
             return error
         except Exception as error:
             return describe(error)
+
+    def expect(self, plan: Plan) -> None:
+        """The plan that will be built after the one in work; told while `build` runs."""
+        assert self._worker is not None
+        self._worker.upcoming = plan
 
     def told(self) -> tuple[str, int]:
         """The shard in work and how many of its samples are made; answered while `build` runs."""
@@ -148,13 +153,14 @@ class RayPool:
         self._remote = ray.remote(concurrency_groups={TELL: 1})(Actor).options(**options)
         self._task, self._count = task, count
         self._seats: list[_Seat] = []
+        self._attempts: collections.Counter[str] = collections.Counter()
 
     def run(self, folder: Path, plans: Sequence[Plan], watch: Watch) -> tuple[dict[str, Finished], dict[str, str]]:
         """See `engine.worker.Pool.run`."""
         if not self._seats:
             self._seats = [self._hire(number) for number in range(self._count)]
         waiting = _Waiting(plans)
-        attempts: collections.Counter[str] = collections.Counter()
+        attempts = self._attempts = collections.Counter()
         made: dict[str, Finished] = {}
         failed: dict[str, str] = {}
         while waiting or any(seat.flying for seat in self._seats):
@@ -197,6 +203,9 @@ class RayPool:
                 return
             plan = waiting.take(seat.group, {other.group for other in self._seats if other is not seat})
             seat.group = _group(plan)
+            # A plan that kills its worker must not take another's attempts: what failed once is built alone.
+            if seat.flying and not any(self._attempts[near.shard] for near in (*seat.flying.values(), plan)):
+                seat.actor.expect.options(concurrency_group=TELL).remote(plan)
             seat.flying[seat.actor.build.remote(folder, plan)] = plan
 
     def _next(self, watch: Watch) -> tuple[_Seat | None, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dbgan.corpus.header import Header
 from dbgan.corpus.layout import EncodedSample, Finished, Plan, Reject
@@ -28,7 +28,18 @@ ATTEMPTS = 3
 """A plan that raised, or whose worker died, this often is failed."""
 
 Build = Callable[[Plan], Iterable[EncodedSample | Reject]]
-"""Makes a plan's samples, sorted by key. A generator may return step -> seconds it was busy (`overlap.overlapped`)."""
+"""Makes a plan's samples, sorted by key. A generator may return step -> seconds it was busy (`overlap.Overlap`)."""
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A `Build` that begins the next plan while the last samples of one are finished and its shard is written."""
+
+    def foresee(self, upcoming: Callable[[], Plan | None]) -> None:
+        """`upcoming` tells which plan comes next: None where there is none, or it is not known yet."""
+
+    def forget(self) -> None:
+        """Drop what is begun and join the threads that work on it."""
 
 
 class Builder(Protocol):
@@ -87,15 +98,21 @@ class Worker:
 
     Attributes:
         made: samples of the shard in work that were handed to its writer.
+        upcoming: the plan that will be built next, as far as is known. It may be told at any time, by any thread.
     """
 
     def __init__(self, task: Task, build: Build | None = None) -> None:
         """`build`: of a builder that another worker of this process has opened."""
         self._task = task
         self.made = 0
+        self.upcoming: Plan | None = None
         keep_freed_memory()
         with threads(task.threads):
             self._build = build or task.builder.open()
+        opened: object = self._build
+        self._foreseeing = opened if build is None and isinstance(opened, Foreseeing) else None
+        if self._foreseeing:
+            self._foreseeing.foresee(lambda: self.upcoming)
 
     def beside(self) -> Worker:
         """A worker for another shard at the same time, in this process."""
@@ -105,15 +122,22 @@ class Worker:
         """Write the plan's shard and receipt into `folder`; `tick` is told how many samples are made.
 
         The rows stay on disk: a driver that kept those of all shards would grow with the corpus. Whatever ends this,
-        also an error or Ctrl-C, the builder's own threads are joined before.
+        also an error or Ctrl-C, the threads that work on this plan are joined before.
         """
         header, started = self._task.header, time.perf_counter()
         busy: dict[str, float] = {}
+        if self.upcoming == plan:
+            self.upcoming = None
         with threads(self._task.threads), contextlib.closing(self._samples(plan, busy, tick)) as samples:
             receipt = write_shard(
                 folder, plan, header.kind, header.ext, samples, arrays=header.arrays, code=self._task.code
             )
         return Built(receipt.summary, time.perf_counter() - started, busy)
+
+    def forget(self) -> None:
+        """Drop what is begun of the upcoming plan, and join the threads that work on it."""
+        if self._foreseeing:
+            self._foreseeing.forget()
 
     def _samples(
         self, plan: Plan, busy: dict[str, float], tick: Callable[[int], None]
@@ -169,10 +193,10 @@ class SerialPool:
             self._workers.append(self._workers[0].beside() if self._workers else Worker(self._task))
         work = _Lanes(folder, plans, watch)
         with threads(self._task.threads):  # for all lanes: each sets them again, and must not end the others' setting
-            if lanes == 1:
-                work.lane(0, self._workers[0])
-            else:
+            try:
                 work.run(self._workers[:lanes])
+            finally:
+                self._workers[0].forget()
         return work.made, work.failed
 
 
@@ -188,6 +212,9 @@ class _Lanes:
 
     def run(self, workers: Sequence[Worker]) -> None:
         """A lane per worker. Whatever ends one of them, or Ctrl-C here, ends the others at their next sample."""
+        if len(workers) == 1:
+            self.lane(0, workers[0], alone=True)
+            return
         with ThreadPoolExecutor(len(workers), "shard") as pool:
             lanes = [pool.submit(self.lane, number, worker) for number, worker in enumerate(workers)]
             try:
@@ -197,13 +224,14 @@ class _Lanes:
             finally:
                 self._stopped = True
 
-    def lane(self, number: int, worker: Worker) -> None:
-        """Build what waits, up to `ATTEMPTS` times each, until nothing does."""
+    def lane(self, number: int, worker: Worker, *, alone: bool = False) -> None:
+        """Build what waits, up to `ATTEMPTS` times each, until nothing does. `alone`: the next plan is this lane's."""
         while not self._stopped and self._waiting:
             try:
                 plan = self._waiting.popleft()
             except IndexError:  # another lane was faster
                 return
+            worker.upcoming = self._waiting[0] if alone and self._waiting else None
             try:
                 self._build(number, worker, plan)
             except _StoppedError:

@@ -15,7 +15,7 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.columns import allowed_columns
 from dbgan.corpus.layout import LOSSLESS, EncodedSample, Plan, Reject, pixel_digest
 from dbgan.corpus.motion import encode as encode_motion
-from dbgan.engine.overlap import overlapped
+from dbgan.engine.overlap import Overlap
 from dbgan.errors import DbganError
 from dbgan.image import quality
 from dbgan.image.codec import JPEG_QUALITY, decode, encode
@@ -29,6 +29,8 @@ REVISION = 5
 Pixels = NDArray[np.uint8]
 Frames = tuple[Sharp, list[Pixels]]
 """The sharp picture, and the window that is blurred: that picture alone for most blurs."""
+Work = tuple[str, Item]
+"""The group of a plan, and one of its pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,13 @@ class PairBuilder:
         "dbgan.seeds",
     )
 
-    def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
+    def open(self) -> Pairs:
         """Open the sources; the weights are loaded with the first picture."""
-        return Pairs(self).of
+        return Pairs(self)
 
 
 class Pairs:
-    """An opened `PairBuilder`: the three steps of a pair. They may run beside each other.
+    """An opened `PairBuilder`: the three steps of a pair. They run beside each other, and so do neighbouring plans.
 
     Attributes:
         pictures: the sharp pictures.
@@ -88,32 +90,59 @@ class Pairs:
         self._builder = builder
         corpora = {name: Corpus.open(path) for name, path in builder.corpora.items()}
         self.pictures = SharpPictures(corpora, builder.ext, builder.quality, builder.memory, measured=builder.measured)
+        self._overlaps: dict[int, Overlap[Work, Frames, tuple[Pixels, Record], EncodedSample]] = {}
+        self._upcoming: Callable[[], Plan | None] = lambda: None
 
-    def of(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
-        """The pairs of a shard, in order; returns the seconds of each step."""
+    def __call__(self, plan: Plan) -> Iterator[EncodedSample | Reject]:
+        """The pairs of a shard, in order; returns the seconds of each step. See `dbgan.engine.worker.Build`."""
         self.pictures.turn_to(plan.group)
-        threads = self._builder.io_threads
-        return overlapped(
-            plan.items,
-            self.read,
-            self.blurred,
-            self.encoded,
-            readers=threads,
-            makers=min((self.makers(item.model) for item in plan.items), default=1),
-            finishers=threads,
+        makers = self._makers_of(plan)
+
+        def then() -> tuple[Plan, Iterator[Work]] | None:
+            following = self._upcoming()
+            if following is None or following == plan or self._makers_of(following) != makers:
+                return None
+            return following, self._works(following)
+
+        overlap = self._overlaps.setdefault(makers, self._overlap(makers))
+        return overlap.run(self._works(plan), name=plan, then=then)
+
+    def foresee(self, upcoming: Callable[[], Plan | None]) -> None:
+        """See `dbgan.engine.worker.Foreseeing`."""
+        self._upcoming = upcoming
+
+    def forget(self) -> None:
+        """See `dbgan.engine.worker.Foreseeing`."""
+        for overlap in self._overlaps.values():
+            overlap.close()
+
+    def _works(self, plan: Plan) -> Iterator[Work]:
+        return ((plan.group, item) for item in plan.items)
+
+    def _overlap(self, makers: int) -> Overlap[Work, Frames, tuple[Pixels, Record], EncodedSample]:
+        return Overlap(
+            lambda work: self.read(work[1], work[0]),
+            lambda work, frames: self.blurred(work[1], frames),
+            lambda work, frames, made: self.encoded(work[1], frames, made),
+            readers=self._builder.io_threads,
+            makers=makers,
+            finishers=self._builder.io_threads,
         )
+
+    def _makers_of(self, plan: Plan) -> int:
+        return min((self.makers(item.model) for item in plan.items), default=1)
 
     def makers(self, model: str) -> int:
         """A network uses all its threads for one picture; other blurs take a thread per picture."""
         return 1 if model == "bgan" else self._builder.makers
 
-    def read(self, item: Item) -> Frames:
-        """First step: the sharp picture and its window, decoded."""
+    def read(self, item: Item, group: str = "") -> Frames:
+        """First step: the sharp picture and its window, decoded; kept for the other plans of the group."""
         moving = len(item.window) > 1
-        sharp = self.pictures.get(item.source, item.source_key, moving=moving)
+        sharp = self.pictures.get(item.source, item.source_key, group, moving=moving)
         if not moving:
             return sharp, [sharp.pixels]
-        return sharp, [self.pictures.get(item.source, key, moving=True).pixels for key in item.window]
+        return sharp, [self.pictures.get(item.source, key, group, moving=True).pixels for key in item.window]
 
     def blurred(self, item: Item, frames: Frames) -> tuple[Pixels, Record]:
         """Second step: the blur."""

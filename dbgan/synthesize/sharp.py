@@ -66,12 +66,16 @@ class Sharp:
         return len(self.data) + self.pixels.nbytes + (0 if self.seen is self.pixels else self.seen.nbytes)
 
 
+_Where = tuple[str, str, str]
+"""Group, source and key."""
+
+
 class SharpPictures:
     """Reads sharp pictures and keeps the last ones. Safe between threads; a picture that two ask for is read once.
 
     Kept are those that fit into `limit`: variants of a shard come after each other and in one order, where dropping the
     least recent for the newest would drop each just before it is asked for. Windows move along a sequence; there the
-    oldest make room.
+    oldest make room, and so do those of a group that is about to be left: no other plan asks for its first ones.
 
     Args:
         corpora: by source name.
@@ -86,28 +90,29 @@ class SharpPictures:
         self._corpora, self._ext, self._quality, self._limit = corpora, ext, quality, limit
         self._measured = measured
         self._manifests = {name: RowsByKey(corpus.path, _told(corpus, measured)) for name, corpus in corpora.items()}
-        self._kept: collections.OrderedDict[tuple[str, str], Future[Sharp]] = collections.OrderedDict()
+        self._kept: collections.OrderedDict[_Where, Future[Sharp]] = collections.OrderedDict()
         self._lock = threading.Lock()
-        self._group, self._bytes = "", 0
+        self._sizes: dict[_Where, int] = {}
+        self._bytes = 0
         self.decoded = 0
         """Pictures decoded so far."""
 
     def turn_to(self, group: str) -> None:
-        """Forget the pictures of another group of plans."""
+        """Forget the pictures of other groups of plans."""
         with self._lock:
-            if group != self._group or not group:
-                self._kept.clear()
-                self._bytes = 0
-            self._group = group
+            for where in [where for where in self._kept if where[0] != group or not group]:
+                self._drop(where)
 
-    def get(self, source: str, key: str, *, moving: bool = False) -> Sharp:
+    def get(self, source: str, key: str, group: str = "", *, moving: bool = False) -> Sharp:
         """The picture `key` of a source. `moving`: it is one of a window, whose oldest pictures may be dropped.
+
+        It is kept for the plans of `group`.
 
         Raises:
             CorpusError: the source's shard cannot be read, or is not what its manifest says.
             ImageError: the picture cannot be decoded.
         """
-        where = (source, key)
+        where = (group, source, key)
         with self._lock:
             found = self._kept.get(where)
             if found is None:
@@ -128,16 +133,21 @@ class SharpPictures:
                 self._admit(where, picture.bytes, moving)
         return picture
 
-    def _admit(self, where: tuple[str, str], size: int, moving: bool) -> None:
+    def _admit(self, where: _Where, size: int, moving: bool) -> None:
         self._bytes += size
-        while moving and self._bytes > self._limit and len(self._kept) > 1:
-            oldest = next(iter(self._kept))
-            if oldest == where or not self._kept[oldest].done():
+        self._sizes[where] = size
+        while self._bytes > self._limit:
+            oldest = next(iter(self._sizes))
+            if oldest == where or not (moving or oldest[0] != where[0]):
                 break
-            self._bytes -= self._kept.pop(oldest).result().bytes
+            self._drop(oldest)
         if self._bytes > self._limit:
-            self._bytes -= size
-            del self._kept[where]
+            self._drop(where)
+
+    def _drop(self, where: _Where) -> None:
+        """Keep a picture no longer; one that is being read is not kept when it comes."""
+        self._kept.pop(where, None)
+        self._bytes -= self._sizes.pop(where, 0)
 
     def _read(self, source: str, key: str) -> Sharp:
         corpus = self._corpora[source]

@@ -308,7 +308,7 @@ def test_a_picture_is_decoded_once_for_all_its_variants(datasets: Path, monkeypa
     assert len(decoded) == 7
     decoded.clear()
     make_toy(datasets, datasets / "poor", variants=4, memory_mb=0)
-    assert len(decoded) == 4 * 7
+    assert 7 < len(decoded) <= 4 * 7  # two shards that are in work at the same time share what one of them reads
     assert contents(datasets / "toy") == contents(datasets / "poor")
 
 
