@@ -35,6 +35,8 @@ def settings_of(params: SynthesizeParams, blurs: Mapping[str, Blur]) -> Settings
 
 def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], params: SynthesizeParams) -> PairBuilder:
     """The engine's builder of these pairs."""
+    # A picture that no other pair is made of gives its memory to the next: fresh pages would cost more than its digest.
+    again = params.variants > 1 or any(window_of(blur) != (0, 0) for blur in blurs.values())
     return PairBuilder(
         {source.name: source.path for source in sources},
         dict(blurs),
@@ -44,5 +46,5 @@ def make_builder(sources: Sequence[SharpSource], blurs: Mapping[str, Blur], para
         measured=params.quality,
         io_threads=params.io_threads,
         makers=params.threads,
-        memory=params.memory_mb * 1_000_000,
+        memory=params.memory_mb * 1_000_000 if again else 0,
     )

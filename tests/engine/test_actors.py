@@ -7,7 +7,9 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,11 @@ import pytest
 
 from dbgan.cluster import slots
 from dbgan.corpus import receipts
+from dbgan.corpus.layout import EncodedSample, Plan, Reject
 from dbgan.engine import build_corpus
+from dbgan.engine.actors import ray_pool
+from dbgan.engine.watch import Watch
+from dbgan.engine.worker import Task
 from dbgan.errors import DbganError
 from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
 
@@ -74,6 +80,55 @@ def test_a_plan_that_always_kills_its_ray_worker_takes_no_other_with_it(tmp_path
         build_corpus(out, HEADER, builder, plans(), workers=2)
     assert sorted(receipts.finished(out)) == ["a-001", "b-000", "c-000"]
     assert not list(out.glob(".*.partial"))
+
+
+class _Hasty:
+    """Begins the next plan before one is done, as `dbgan.synthesize` does: what kills there kills here."""
+
+    def __init__(self, builder: HastyBuilder) -> None:
+        self._builder = builder
+
+    def __call__(self, shard: Plan) -> Iterator[EncodedSample | Reject]:
+        if shard.shard == self._builder.killer:
+            time.sleep(0.5)  # the plan before has told its driver that it is done
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from self._builder._build(shard)
+        deadline = time.monotonic() + 0.5
+        while (ahead := self._upcoming()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if ahead is not None:
+            with (self._builder.log / shard.shard).open("a") as told:
+                told.write(f"{ahead.shard} ")
+            if ahead.shard == self._builder.killer:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def foresee(self, upcoming: Callable[[], Plan | None]) -> None:
+        self._upcoming = upcoming
+
+    def forget(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class HastyBuilder(TinyBuilder):
+    """A builder of `_Hasty`; it notes in `log` which plan was foreseen at which."""
+
+    log: Path = Path()
+
+    def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
+        return _Hasty(self)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_plan_that_kills_when_it_is_begun_early_takes_no_other_with_it(tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    (out / ".receipts").mkdir(parents=True)
+    task = Task(HastyBuilder(killer="b-000", log=tmp_path), HEADER, "", 1, tmp_path / "lock")
+    with ray_pool(task, 1, 0, 4) as pool:
+        made, failed = pool.run(out, plans(), Watch())
+    assert (sorted(made), sorted(failed)) == (["a-000", "a-001", "c-000"], ["b-000"])
+    told = {shard: (tmp_path / shard).read_text().split() for shard in ("a-000", "a-001")}
+    assert told == {"a-000": ["a-001"], "a-001": ["b-000"]}, "after the death a-001 was built alone"
 
 
 @pytest.mark.usefixtures("cluster")
