@@ -14,7 +14,7 @@ from dbgan.corpus.header import Header
 from dbgan.corpus.layout import Finished, Plan, Reject
 from dbgan.corpus.write import check_shard_name
 from dbgan.engine import canary
-from dbgan.engine.lock import claim, locked
+from dbgan.engine.lock import claim, ended, locked
 from dbgan.engine.watch import Watch, metrics, metrics_file
 from dbgan.engine.worker import ATTEMPTS, Builder, Pool, SerialPool, Task
 from dbgan.errors import DbganError, StorageError
@@ -23,6 +23,8 @@ from dbgan.recipe import code_digest, digest
 
 ROOM = 1.1
 """Free bytes that a rehearsed build asks for, per byte of its estimate."""
+TIDY_S = 10.0
+"""How long a build that ends early waits for its workers to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def build_corpus(
         kept = reusable(out, plans, present)
         pending = grouped([plan for plan in plans if plan.shard not in kept])
         proof = canary.choose(out, plans, kept, task.code)
-        with _pool(task, workers, gpus_per_worker, len(pending) + (proof is not None)) as pool:
+        jobs = len(pending) + (proof is not None)
+        with _tidied(out, orphans), _pool(task, workers, gpus_per_worker, jobs) as pool:
             if proof is not None:
                 canary.prove(pool, proof, kept[proof.shard], builder, out)
             if rehearse and sum(len(plan.items) for plan in pending) > 1:
@@ -124,6 +127,19 @@ def grouped(plans: Sequence[Plan]) -> list[Plan]:
     for position, plan in enumerate(plans):
         first.setdefault(plan.group or plan.shard, position)
     return sorted(plans, key=lambda plan: first[plan.group or plan.shard])
+
+
+@contextlib.contextmanager
+def _tidied(out: Path, orphans: Path) -> Iterator[None]:
+    """On Ctrl-C and errors: no half-written shard of an actor stays, which Ray ends in the middle of its work."""
+    try:
+        yield
+    except BaseException:
+        # It is told to end and does so a moment later; until then it writes on.
+        ended(orphans, TIDY_S)
+        files.remove_partials(out)
+        files.remove_partials(out / receipts.FOLDER)
+        raise
 
 
 @contextlib.contextmanager

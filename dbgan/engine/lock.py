@@ -66,16 +66,22 @@ def locked(out: Path, name: str) -> Iterator[Path]:
 
 def _await_orphans(orphans: Path, out: Path) -> None:
     """Wait until no worker of a killed build is left: it could still rename a tar of an older recipe into place."""
-    deadline = time.monotonic() + ORPHANS_S
+    if not ended(orphans, ORPHANS_S):
+        raise DbganError(
+            f"{out}: workers of an earlier, killed build still run after {ORPHANS_S:.0f} s.\n"
+            "Next: stop them (`ray stop`) and run the same command again."
+        )
+
+
+def ended(orphans: Path, seconds: float) -> bool:
+    """Wait, so long at most, until no worker holds `orphans` (of `locked`): whether none is left."""
+    deadline = time.monotonic() + seconds
     with orphans.open("a") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                return True
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise DbganError(
-                        f"{out}: workers of an earlier, killed build still run after {ORPHANS_S:.0f} s.\n"
-                        "Next: stop them (`ray stop`) and run the same command again."
-                    ) from None
+                    return False
                 time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import multiprocessing
@@ -9,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dbgan.engine.actors import ray_pool
 from dbgan.engine.watch import Watch
 from dbgan.engine.worker import Task
 from dbgan.errors import DbganError
-from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans
+from tests.corpus.tiny import HEADER, TinyBuilder, contents, plans, sample
 
 
 @pytest.fixture
@@ -189,3 +190,42 @@ def test_ray_address_names_the_cluster_that_is_used(tmp_path: Path, cluster: Any
     assert "3 workers of 1 CPUs each were asked for; the cluster has 2 CPUs" in answer.get(timeout=120)
     child.join()
     assert cluster.is_initialized()
+
+
+@dataclass(frozen=True)
+class EndlessBuilder(TinyBuilder):
+    """Writes a sample that fills the writer's buffer, and then works for ever."""
+
+    def open(self) -> Callable[[Plan], Iterator[EncodedSample | Reject]]:
+        return self._endless
+
+    def _endless(self, shard: Plan) -> Iterator[EncodedSample | Reject]:
+        made = sample(f"{shard.sequence}/001", 1)
+        yield replace(made, fields={**made.fields, "blur": made.fields["blur"] + bytes(1 << 20)})
+        time.sleep(600)
+
+
+def _build_endlessly(out: Path, state: str, address: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ |= {"DBGAN_STATE": state, "RAY_ADDRESS": address}
+    with contextlib.suppress(KeyboardInterrupt):
+        build_corpus(out, HEADER, EndlessBuilder(), plans(), workers=2)
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_ray_leaves_no_half_written_shard(tmp_path: Path, cluster: Any) -> None:
+    out = tmp_path / "c"
+    arguments = (out, os.environ["DBGAN_STATE"], cluster.get_runtime_context().gcs_address)
+    child = multiprocessing.get_context("spawn").Process(target=_build_endlessly, args=arguments)
+    child.start()
+    deadline = time.monotonic() + 120
+    while len(list(out.glob(".*.partial"))) < 2:
+        assert child.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    child.join(60)
+    assert child.exitcode == 0
+    assert [path.name for path in out.iterdir()] == [".receipts"]
+    assert not list((out / ".receipts").iterdir())
