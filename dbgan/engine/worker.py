@@ -216,8 +216,9 @@ class _Lanes:
             self.lane(0, workers[0], alone=True)
             return
         with ThreadPoolExecutor(len(workers), "shard") as pool:
-            lanes = [pool.submit(self.lane, number, worker) for number, worker in enumerate(workers)]
             try:
+                # Ctrl-C may come as soon as the first lane works.
+                lanes = [pool.submit(self.lane, number, worker) for number, worker in enumerate(workers)]
                 done, _ = wait(lanes, return_when=FIRST_EXCEPTION)
                 for lane in done:
                     lane.result()
