@@ -80,6 +80,15 @@ def _ctrl_c() -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever was started in the background ignores SIGINT, and so would its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("ends", "error"), [(_disk_full, StorageError), (_ctrl_c, KeyboardInterrupt)])
 def test_what_ends_one_ends_all_and_leaves_nothing_half(
     tmp_path: Path, ends: Callable[[], None], error: type[BaseException]
