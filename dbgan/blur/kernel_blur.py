@@ -21,8 +21,9 @@ from dbgan.blur.kernels import (
     path_kernel,
     shake_path,
 )
+from dbgan.blur.levels import light_of, stored_levels
 from dbgan.blur.model import Expose, Record
-from dbgan.blur.response import Response, check_response, light_of, stored_levels
+from dbgan.blur.response import Response, check_response
 from dbgan.blur.sensor import BAND
 from dbgan.blur.varying import convolve_varying, node_positions
 from dbgan.seeds import generator

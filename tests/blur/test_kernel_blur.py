@@ -183,6 +183,6 @@ def test_the_defaults_of_params_are_those_of_the_model() -> None:
 def test_no_byte_depends_on_the_bands_it_is_stored_in(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, record = only("disk", noise=(0.01, 0.01))(picture(), seed=1, key="a/b", variant=0)
 
-    monkeypatch.setattr("dbgan.blur.response.BAND", 7)
+    monkeypatch.setattr("dbgan.blur.levels.BAND", 7)
 
     assert np.array_equal(whole, blur_again(picture(), record.parameters))
