@@ -50,6 +50,10 @@ def test_the_whole_graph_leaves_every_promised_file(finished: Project) -> None:
     metrics = json.loads((finished.root / "reports/evaluate/l1/metrics.json").read_text())
     assert {"demo-gopro-test.psnr_rgb", "demo-gopro-test.input.psnr_rgb"} <= set(metrics)
     assert "demo-gopro-test.psnr_rgb" in finished.dvc("metrics", "show", "--json")
+    said = finished.run("python", "-m", "pipelines.report", "--run").stdout
+    count = len(finished.locked())
+    assert f"{count} of {count} items were computed in the last run: .dbgan/run.html" in said
+    assert "stage-box computed" in (finished.root / ".dbgan/run.html").read_text()
 
 
 def test_a_second_repro_runs_nothing(finished: Project) -> None:
@@ -185,6 +189,8 @@ def test_a_sources_params_redo_it_and_the_models_that_name_it(finished: Project,
         assert after[stage] == before[stage]
     assert after["finetune_dbgan@plus"] != before["finetune_dbgan@plus"]
     assert "evaluate@l1" not in ran
+    said = project.run("python", "-m", "pipelines.report", "--run").stdout
+    assert f"{len(ran)} of {len(after)} items were computed in the last run; {len(after) - len(ran)} unchanged" in said
 
 
 def test_a_code_edit_that_changes_no_byte_leaves_all_below_untouched(finished: Project, tmp_path: Path) -> None:
