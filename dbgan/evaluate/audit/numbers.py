@@ -86,7 +86,7 @@ def _statistics(own: CropSet) -> dict[str, Any]:
 
 
 def _told(own: Told) -> dict[str, Any]:
-    return {} if own.auc is None else {"auc": asdict(own.auc), "folds": own.folds}
+    return {} if own.auc is None else {"auc": asdict(own.auc), "folds": own.folds, "chance": own.chance}
 
 
 def _usefulness(found: Usefulness) -> dict[str, Any]:

@@ -26,17 +26,17 @@ FIGURES = (
 
 PHOTOGRAPHS = ("variants.png", "real.png")
 
-COLUMNS = ("synthetic", "pairs", "kernel", "floor", "sharp")
-"""Sets in the order of a table's columns, those that there are."""
+COLUMNS = ("synthetic", "floor", "sharp", "pairs", "kernel")
+"""Sets in the order of a table's columns, those that there are: first what a small window must show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table of distances: what, its unit, a cell for each column, empty where there is no number."""
+    """A line of the table of distances: what, its unit, (value, interval) for each column, None without a number."""
 
     words: str
     unit: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str] | None, ...]
 
 
 def rows(value: Mapping[str, Any], columns: Sequence[str]) -> list[Row]:
@@ -64,7 +64,7 @@ def write(name: str, value: Mapping[str, Any], failed: Sequence[str], labels: Ma
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(here), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    named = {**labels, "floor": "floor: real against other real captures", "sharp": "ceiling: sharp frames"}
+    named = {**labels, "floor": "floor: real against other real", "sharp": "ceiling: sharp frames"}
     columns = [column for column in COLUMNS if column in value["distance"] or column in value["classifier"]]
     figures = [(_data(out / file), caption) for file, caption in FIGURES if (out / file).is_file()]
     text = environment.get_template("page.html.j2").render(
@@ -82,8 +82,8 @@ def write(name: str, value: Mapping[str, Any], failed: Sequence[str], labels: Ma
     write_bytes(out / "index.html", text.encode())
 
 
-def _cell(own: Mapping[str, float] | None) -> str:
-    return f"{own['value']:.2g} ({own['low']:.2g} to {own['high']:.2g})" if own else ""
+def _cell(own: Mapping[str, float] | None) -> tuple[str, str] | None:
+    return (f"{own['value']:.2g}", f"{own['low']:.2g} to {own['high']:.2g}") if own else None
 
 
 def _data(path: Path) -> str:

@@ -114,6 +114,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
         distances=measured.distances,
         psnr={name: float(values.mean()) for name, values in measured.psnr.items()},
         classifier={name: own.auc for name, own in measured.panel.classifier.items() if own.auc is not None},
+        chance=measured.panel.classifier["synthetic"].chance,
         kid=measured.panel.kid,
         diversity=measured.diversity,
         repeated_z=measured.repeated_z,

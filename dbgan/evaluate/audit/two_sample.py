@@ -26,6 +26,8 @@ WINDOW = 64
 BATCH = 16
 """Of each set."""
 RATE = 3e-3
+NORMAL = 1.96
+"""Standard deviations of a 95 % interval."""
 MIN_PICTURES = 4
 """Of each set; fewer teach nothing and test nothing."""
 
@@ -38,12 +40,14 @@ class Told:
         auc: area under the ROC curve over held-out pictures, with its 95 % interval; None where `why` says why not.
         folds: parts of the cross-validation.
         pictures: of both sets, (first, second).
+        chance: the AUC up to which sets that are alike come by chance (97.5 %), as far as the number of pictures goes.
         why: in words, why there is no number; else empty.
     """
 
     auc: Interval | None
     folds: int
     pictures: tuple[int, int]
+    chance: float = 1.0
     why: str = ""
 
 
@@ -62,9 +66,13 @@ def two_sample(
     counts = (len(first), len(second))
     sequences = [len({shot.group for shot in shots}) for shots in (first, second)]
     if min(counts) < MIN_PICTURES:
-        return Told(None, 0, counts, f"it takes {MIN_PICTURES} pictures of each set, not {counts[0]} and {counts[1]}")
+        return Told(
+            None, 0, counts, why=f"it takes {MIN_PICTURES} pictures of each set, not {counts[0]} and {counts[1]}"
+        )
     if min(sequences) < 2:
-        return Told(None, 0, counts, f"it takes two sequences of each set, there are {sequences[0]} and {sequences[1]}")
+        return Told(
+            None, 0, counts, why=f"it takes two sequences of each set, there are {sequences[0]} and {sequences[1]}"
+        )
     sides = [neutral(shots, noise, seed, f"{purpose} {i}") for i, shots in enumerate((first, second))]
     count = min(folds, *sequences)
     parts = [fold_of([shot.group for shot in shots], count) for shots in (first, second)]
@@ -78,7 +86,7 @@ def two_sample(
             held_out = part[owners] == fold
             values = _scores(network, crops[torch.from_numpy(held_out)])
             np.add.at(own, owners[held_out], values / np.bincount(owners)[owners[held_out]])
-    return Told(_interval(scores, parts, seed, purpose), count, counts)
+    return Told(_interval(scores, parts, seed, purpose), count, counts, chance(parts))
 
 
 def fold_of(groups: Sequence[str], count: int) -> NDArray[np.int64]:
@@ -96,6 +104,19 @@ def auc(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Probability that a score of `second` is above one of `first`, ties counted half (Mann and Whitney 1947)."""
     ranks = rankdata(np.concatenate([first, second]))[len(first) :]
     return float((ranks.sum() - len(second) * (len(second) + 1) / 2) / (len(first) * len(second)))
+
+
+def chance(parts: Sequence[NDArray[np.int64]]) -> float:
+    """AUC under which 97.5 % of tests of two equal sets come, for the folds of the pictures of both.
+
+    The variance of the Mann-Whitney statistic under equal sets is (a + b + 1) / (12 a b) for a and b pictures; that of
+    the folds' weighted mean follows. Pictures count as independent: those of one sequence resemble each other, so that
+    with few sequences chance reaches further, and the floor shows how far.
+    """
+    sizes = [[int(np.sum(part == fold)) for part in parts] for fold in range(int(max(p.max() for p in parts)) + 1)]
+    total = sum(a * b for a, b in sizes)
+    variance = sum((a * b / total) ** 2 * (a + b + 1) / (12 * a * b) for a, b in sizes)
+    return min(1.0, 0.5 + NORMAL * float(np.sqrt(variance)))
 
 
 def _interval(scores: list[NDArray[np.float64]], parts: list[NDArray[np.int64]], seed: int, purpose: str) -> Interval:

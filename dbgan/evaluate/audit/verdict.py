@@ -50,6 +50,7 @@ class Facts:
         distances: set (and `floor`) -> measure -> distance to the real captures.
         psnr: synthetic and pairs -> mean PSNR(blurry, sharp), dB.
         classifier: set (and `floor`) -> area under the ROC curve of a classifier that tells it from real captures.
+        chance: the AUC up to which equal sets come by chance, with so many pictures.
         kid: set (and `floor`) -> kernel distance of features to the real captures.
         diversity: what z changes; None with one variant per frame.
         repeated_z: pairs whose z another pair has as well, and pairs with a z.
@@ -64,6 +65,7 @@ class Facts:
     distances: Distances
     psnr: Mapping[str, float]
     classifier: Mapping[str, Interval]
+    chance: float
     kid: Mapping[str, Interval]
     diversity: Diversity | None
     repeated_z: tuple[int, int]
@@ -75,7 +77,7 @@ class Facts:
 
 def sentences(facts: Facts) -> list[str]:
     """The verdict, the most important sentence first."""
-    said = [_strength(facts), *_usefulness(facts), *_way(facts), _distance(facts)]
+    said = [*_strength(facts), *_usefulness(facts), *_way(facts), _distance(facts)]
     said += [*_measures(facts), *_classifier(facts), *_kid(facts)]
     if "pairs" in facts.medians:
         said.append(_pairs(facts))
@@ -84,14 +86,15 @@ def sentences(facts: Facts) -> list[str]:
     return said
 
 
-def _strength(facts: Facts) -> str:
+def _strength(facts: Facts) -> list[str]:
+    """The headline, and how sure it is."""
     found, medians = facts.differences["synthetic"], facts.medians
     word = "weaker than" if found.high < 0 else "stronger than" if found.low > 0 else "not told apart in strength from"
-    return (
+    return [
         f"{capital(facts.blur)} blur is {word} that of the real captures: median edge extent "
-        f"{medians['synthetic']:.2f} px against {medians['real']:.2f} px "
-        f"(95 % interval of the difference {found.low:+.2f} to {found.high:+.2f} px)."
-    )
+        f"{medians['synthetic']:.2f} px against {medians['real']:.2f} px.",
+        f"The medians differ by {found.value:+.2f} px (95 % interval {found.low:+.2f} to {found.high:+.2f} px).",
+    ]
 
 
 def _usefulness(facts: Facts) -> list[str]:
@@ -159,15 +162,20 @@ def _classifier(facts: Facts) -> list[str]:
         return []
     said = (
         "tells them from real captures no better than chance"
-        if found.low <= 0.5
+        if found.low <= 0.5 or found.value <= facts.chance
         else "tells some of them from real captures"
         if found.value < SURELY_TOLD
         else "tells nearly all of them from real captures"
     )
-    beside = [f"{words} {facts.classifier[n].value:.2f}" for n, words in BESIDE.items() if n in facts.classifier]
+    beside = [
+        f"{words} {own.value:.2f}" + (f" ({own.low:.2f} to {own.high:.2f})" if name == FLOOR else "")
+        for name, words in BESIDE.items()
+        if (own := facts.classifier.get(name))
+    ]
     return [
         f"A small classifier that saw other sequences {said}: AUC {found.value:.2f} ({found.low:.2f} to "
-        f"{found.high:.2f}), where 0.5 is perfect; {', '.join(beside)}."
+        f"{found.high:.2f}), where 0.5 is perfect; {', '.join(beside)}. With so many pictures an AUC up to "
+        f"{facts.chance:.2f} may be chance: smaller differences it cannot see."
     ]
 
 

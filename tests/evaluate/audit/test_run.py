@@ -223,7 +223,7 @@ def test_the_page_says_the_verdict_first_and_needs_no_network(weak: Written) -> 
     assert "Limits that this corpus" not in page
     for set_name in ("synthetic", "kernel", "pairs", "sharp", "floor"):
         own = value["distance"][set_name]["edge_extent_px"]
-        assert f"{own['value']:.2g} ({own['low']:.2g} to {own['high']:.2g})" in page
+        assert f"{own['value']:.2g} <small>{own['low']:.2g} to {own['high']:.2g}</small>" in page
 
 
 def test_errors_say_what_to_do(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 
 from dbgan.evaluate.audit.crops import Shot
 from dbgan.evaluate.audit.panel import threads
-from dbgan.evaluate.audit.two_sample import Told, auc, fold_of, two_sample
+from dbgan.evaluate.audit.two_sample import Told, auc, chance, fold_of, two_sample
 from tests.evaluate.audit.shots import shots
 from tests.tiny_corpora import moved
 
@@ -36,6 +37,20 @@ def test_blur_twice_as_long_is_told_and_equal_blur_is_not() -> None:
     assert same.auc is not None
     assert same.auc.low < 0.5 < same.auc.high
     assert (same.folds, same.pictures) == (2, (24, 24))
+
+
+def test_chance_is_what_random_scores_reach_in_the_same_folds() -> None:
+    rng = np.random.default_rng(3)
+    parts = [np.array([0] * 5 + [1] * 7 + [2] * 8), np.array([0] * 6 + [1] * 5 + [2] * 4)]
+    weights = [5 * 6, 7 * 5, 8 * 4]
+    drawn = [
+        np.average(
+            [auc(*(rng.normal(size=int(np.sum(p == fold))) for p in parts)) for fold in range(3)], weights=weights
+        )
+        for _ in range(2000)
+    ]
+    assert chance(parts) == pytest.approx(float(np.quantile(drawn, 0.975)), abs=0.015)
+    assert chance([np.zeros(200, int), np.zeros(200, int)]) < 0.56
 
 
 def test_colour_brightness_and_contrast_are_hidden_from_it() -> None:
