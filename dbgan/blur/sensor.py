@@ -110,18 +110,21 @@ def sense(
     """
     gains = np.asarray(sensor.white_balance, np.float64)
     signal = np.empty(light.shape[:2] if sensor.mosaic else light.shape)
-    for rows in _bands(len(light)):
-        # Convolutions of black by Fourier transform end some 1e-17 below it.
-        raw = np.maximum(light[rows], 0.0) / gains
-        if sensor.mosaic:
-            channels = bayer_channels(raw.shape[:2], sensor.mosaic)[..., None]
-            raw = np.take_along_axis(raw, channels, axis=2)[..., 0]
-        signal[rows] = raw
+    # Convolutions of black by Fourier transform end some 1e-17 below it.
+    if sensor.mosaic:
+        for place, colour in enumerate(sensor.mosaic):
+            sites, channel = np.s_[place // 2 :: 2, place % 2 :: 2], "RGB".index(colour)
+            signal[sites] = np.maximum(light[..., channel][sites], 0.0) / gains[channel]
+    else:
+        for rows in _bands(len(light)):
+            signal[rows] = np.maximum(light[rows], 0.0) / gains
     noisy = shot_read_noise(signal, sensor.shot, sensor.read, rng)
     picture = np.empty(light.shape, np.uint8)
     for rows in _bands(len(light)):
         stored = from_linear(_balanced(noisy, rows, sensor.mosaic, gains), sensor.response)
-        picture[rows] = to_uint8(stored + sensor.tone * (stored * stored * (3.0 - 2.0 * stored) - stored))
+        if sensor.tone:
+            stored = stored + sensor.tone * (stored * stored * (3.0 - 2.0 * stored) - stored)
+        picture[rows] = to_uint8(stored)
     return jpeg_round_trip(picture, sensor.jpeg_quality) if sensor.jpeg_quality else picture
 
 
