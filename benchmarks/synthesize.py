@@ -1,8 +1,8 @@
 """Synthesis end to end beside its own limits, and beside the loop people write, on the same frames and cores.
 
 The ways take turns, `$DBGAN_BENCH_ROUNDS` times. `$DBGAN_BENCH_PAIRS`, `$DBGAN_BENCH_SIDE` (WIDTHxHEIGHT) and
-`$DBGAN_BENCH_BLOCKS` set the work, `$DBGAN_BENCH_PARTS`
-names its parts. Of dbgan's own ways the build is timed; the picture that it tries before is not.
+`$DBGAN_BENCH_BLOCKS` set the work, `$DBGAN_BENCH_PARTS` names its parts. Of dbgan's own ways the build is timed; the
+picture that it tries before is not. Part `steps` is told in CPU time of one thread, which others' work hardly changes.
 """
 
 from __future__ import annotations
@@ -32,22 +32,28 @@ from rich.table import Table
 from benchmarks.codec import frame
 from dbgan.blur import KernelBlur
 from dbgan.corpus import Corpus
+from dbgan.corpus.write import write_shard
+from dbgan.engine.memory import keep_freed_memory
 from dbgan.engine.watch import metrics_file
 from dbgan.image.codec import decode, encode
 from dbgan.ingest import ingest
 from dbgan.networks import generator, load_weights, save_weights
-from dbgan.params import IngestParams
+from dbgan.params import IngestParams, SynthesizeParams
 from dbgan.params.blur import KernelParams
 from dbgan.recipe import has_bf16
 from dbgan.synthesize import BganBlur, blur_corpus
+from dbgan.synthesize.build import Pairs
 from dbgan.synthesize.learned import draw_noise
+from dbgan.synthesize.pairs import make_blurs
+from dbgan.synthesize.plan import plan, read_source
+from dbgan.synthesize.prepare import make_builder, settings_of
 
 PAIRS = int(os.environ.get("DBGAN_BENCH_PAIRS", "12"))
 WIDTH, HEIGHT = (int(side) for side in os.environ.get("DBGAN_BENCH_SIDE", "1280x720").split("x"))
 BLOCKS = int(os.environ.get("DBGAN_BENCH_BLOCKS", "9"))
 THREADS = int(os.environ.get("DBGAN_BENCH_THREADS", str(os.cpu_count() or 1)))
 MEMORY_PAIRS = int(os.environ.get("DBGAN_BENCH_MEMORY_PAIRS", "4"))
-PARTS = os.environ.get("DBGAN_BENCH_PARTS", "bgan,kernel,memory").split(",")
+PARTS = os.environ.get("DBGAN_BENCH_PARTS", "bgan,kernel,steps,memory").split(",")
 ROUNDS = int(os.environ.get("DBGAN_BENCH_ROUNDS", "1"))
 PRECISION = "bf16" if has_bf16() else "fp32"
 
@@ -60,8 +66,12 @@ def run() -> None:
         weights = root / "weights.safetensors"
         save_weights(weights, generator("bgan", blocks=BLOCKS, seed=0))
         print(f"{PAIRS} frames of {WIDTH}x{HEIGHT}, BGAN of {BLOCKS} blocks, {THREADS} threads, {PRECISION}")
-        if {"bgan", "kernel"} & set(PARTS):
-            show(side_by_side(sharp_corpus(root, PAIRS, (WIDTH, HEIGHT)), weights, root))
+        if {"bgan", "kernel", "steps"} & set(PARTS):
+            source = sharp_corpus(root, PAIRS, (WIDTH, HEIGHT))
+            if "steps" in PARTS:
+                steps(source, root)
+            if {"bgan", "kernel"} & set(PARTS):
+                show(side_by_side(source, weights, root))
         if "memory" in PARTS:
             memory(root, weights)
 
@@ -130,6 +140,56 @@ def show(medians: dict[str, tuple[float, float]]) -> None:
     for name, (seconds, worked) in medians.items():
         table.add_row(name, f"{PAIRS / seconds:.3f}", f"{1e3 * worked / PAIRS:.1f}", notes.get(name, ""))
     Console().print(table)
+
+
+def steps(source: Path, root: Path) -> None:
+    """Print the CPU time of each step of a pair, one after the other on one thread, beside bare decode + encode."""
+    cv2.setNumThreads(1)
+    noisy = {"kernel": {"weights": {"gaussian": 1.0}, "sigma": [0.8, 0.8]}}
+    ways: dict[str, dict[str, Any]] = {
+        "small kernel": light({}),
+        "the same, quality: false": {**light({}), "quality": False},
+        "the same in linear light, with noise": {**noisy, "quality": False},
+        "kernels by default": {"quality": False},
+    }
+    names = ("read", "blur", "encode", "write")
+    table = Table("CPU ms per pair", *names, "all", "decode + encode alone", "its share", box=None)
+    for way, settings in ways.items():
+        found, bare = step_times(source, root / "steps", settings)
+        whole = sum(found)
+        cells = [f"{each:.1f}" for each in (*found, whole, bare)]
+        table.add_row(way, *cells, f"{bare / whole:.2f}")
+    Console().print(table)
+
+
+def step_times(source: Path, out: Path, settings: dict[str, Any]) -> tuple[list[float], float]:
+    """Medians, ms: of each step of synthesis by a kernel, and of decoding and encoding the same pictures alone."""
+    keep_freed_memory()
+    corpus, sharp = Corpus.open(source), read_source(source)
+    params = SynthesizeParams.model_validate({"sharp": ["bench"], "model": "kernel", **settings})
+    blurs = make_blurs(params, None)
+    pairs = Pairs(make_builder([sharp], blurs, params))
+    times: dict[str, list[float]] = {name: [] for name in ("read", "blur", "encode", "write", "bare")}
+
+    def timed(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        started = time.thread_time()
+        done = call(*arguments)
+        times[name].append(time.thread_time() - started)
+        return done
+
+    for shard in plan([sharp], settings_of(params, blurs)):
+        samples = []
+        for item in shard.items:
+            frames = timed("read", pairs.read, item)
+            made = timed("blur", pairs.blurred, item, frames)
+            samples.append(timed("encode", pairs.encoded, item, frames, made))
+            timed("bare", lambda key, blurry: (decode(corpus.encoded(key, "sharp")), encode(blurry, "png")),
+                  item.source_key, made[0])  # fmt: skip
+        timed("write", write_shard, out, shard, "paired", "png", samples)
+        times["write"][-1] /= len(samples)
+    shutil.rmtree(out)
+    found = {name: 1e3 * statistics.median(each) for name, each in times.items()}
+    return [found[name] for name in ("read", "blur", "encode", "write")], found["bare"]
 
 
 def light(shared: dict[str, Any]) -> dict[str, Any]:
