@@ -33,7 +33,8 @@ def connected(verb: str, cpus: int) -> Iterator[Any]:
         # No dashboard: it would listen on a port that nobody asked for.
         options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
         if not os.environ.get("RAY_ADDRESS"):
-            options["num_cpus"] = max(os.cpu_count() or 1, cpus)
+            # Told, because Ray would look for a cluster on this machine by itself, and refuse the number of CPUs there.
+            options |= {"address": "local", "num_cpus": max(os.cpu_count() or 1, cpus)}
         ray.init(**options)
     try:
         yield ray

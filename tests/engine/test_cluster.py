@@ -6,6 +6,9 @@ import importlib.util
 import json
 import logging
 import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,7 +79,14 @@ def _needs_ray() -> Any:
 @pytest.fixture
 def started() -> Iterator[Any]:
     ray = _needs_ray()
-    ray.init(num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(
+        address="local",
+        num_cpus=4,
+        num_gpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     yield ray
     ray.shutdown()
 
@@ -130,3 +140,21 @@ def test_a_node_that_dies_costs_its_plans_an_attempt_and_no_byte(tmp_path: Path,
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_somebody_else_runs_on_this_machine_is_left_alone() -> None:
+    """Ray by itself connects to the one it finds, and then refuses the number of CPUs that we ask for."""
+    _needs_ray()
+    code = (
+        "from dbgan.cluster import connected\nwith connected('a test', 3) as ray: print(ray.cluster_resources()['CPU'])"
+    )
+    # Ray's sockets lie below, and their names may have 107 characters: no folder of pytest's is short enough.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        found = Path(folder) / "ray/ray_current_cluster"
+        found.parent.mkdir()
+        found.write_text("192.0.2.1:6379")
+        environment = {**os.environ, "RAY_TMPDIR": folder}
+        environment.pop("RAY_ADDRESS", None)
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert float(done.stdout) >= 3, done.stderr
