@@ -35,13 +35,6 @@ def one_argument(what: str) -> str:
     return sys.argv[1]
 
 
-def asked_to_profile() -> bool:
-    """Whether `--profile` was given; it is taken off the arguments."""
-    asked = "--profile" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--profile"]
-    return asked
-
-
 def flag(name: str) -> bool:
     """Whether `--NAME` is among the arguments, which then lack it."""
     given = f"--{name}" in sys.argv

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dbgan.params import Params
 from dbgan.train.bgan import profile_bgan, train_bgan
-from pipelines.stage import DATASETS, MODELS, asked_to_profile, item_of, main, one_argument
+from pipelines.stage import DATASETS, MODELS, flag, item_of, main, one_argument
 
 
 def run(params: Params) -> None:
-    profiling = asked_to_profile()
+    profiling = flag("profile")
     name = one_argument("a name under `bgan`")
     values = item_of(params.bgan, name, "bgan")
     if profiling:

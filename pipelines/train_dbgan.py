@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dbgan.params import Params
 from dbgan.train.dbgan import profile_adversarial, train_adversarial
-from pipelines.stage import DATASETS, MODELS, asked_to_profile, item_of, main, one_argument
+from pipelines.stage import DATASETS, MODELS, flag, item_of, main, one_argument
 
 
 def run(params: Params) -> None:
-    profiling = asked_to_profile()
+    profiling = flag("profile")
     name = one_argument("a name under `dbgan.train`")
     values = item_of({str(k): v for k, v in params.dbgan.train.items()}, name, "dbgan.train")
     if profiling:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,25 @@ def shared_data() -> Path:
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has its own `.dbgan/`: caches of one never serve another."""
     monkeypatch.setenv("DBGAN_STATE", str(tmp_path_factory.mktemp("state")))
+
+
+SECRET = "hunter2"
+"""What must never be shown or stored: the secret key of `s3`."""
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 server on this machine without any bucket, which the environment names with its secret."""
+    moto = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    names = {"ENDPOINT_URL": address, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": SECRET, "DEFAULT_REGION": "us-east-1"}
+    for name, value in names.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    yield address
+    # moto keeps its buckets in this process, not in the server: the next test would find them
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
+    server.stop()

@@ -8,7 +8,6 @@ read, and corpora that share shards share them here. The least recently used go 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from dbgan import files
+from dbgan import files, locks
 from dbgan.corpus.address import Address
 from dbgan.corpus.tables import CORPUS, MANIFEST, SHARDS, read_parquet
 from dbgan.errors import CorpusError
@@ -128,11 +127,7 @@ class Remote:
 
     @contextlib.contextmanager
     def _locked(self, what: str) -> Iterator[None]:
-        folder = self._folder / "locks"
-        with files.writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{what[:16]}.lock").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locks.exclusive(self._folder / "locks" / f"{what[:16]}.lock"):
             yield
 
     def _crowded(self) -> CorpusError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dbgan import locks
 from dbgan.cluster import connected, require_room
 from dbgan.corpus.layout import Finished, Plan
 from dbgan.engine.watch import Watch
@@ -42,9 +42,8 @@ class Actor:
         """Open the builder. Returns its error, empty if there was none."""
         if os.path.isdir(self._folder):
             os.chdir(self._folder)
-        self._task.lock.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._task.lock.open("a")
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        self._lock = locks.opened(self._task.lock)
+        locks.take(self._lock, self._task.lock, shared=True, wait=True)
         try:
             self._worker = Worker(self._task)
         except Exception as error:

@@ -14,7 +14,7 @@ from dbgan.corpus.header import Header
 from dbgan.corpus.layout import Finished, Plan, Reject
 from dbgan.corpus.write import check_shard_name
 from dbgan.engine import canary
-from dbgan.engine.lock import claim, ended, locked
+from dbgan.engine.lock import ended, locked
 from dbgan.engine.watch import Watch, metrics, metrics_file
 from dbgan.engine.worker import ATTEMPTS, Builder, Pool, SerialPool, Task
 from dbgan.errors import DbganError, StorageError
@@ -82,8 +82,6 @@ def build_corpus(
     _check_plans(plans)
     out = out.resolve()
     with locked(out, header.name) as orphans:
-        with files.writing(out):
-            claim(out)
         present = receipts.finished(out)
         task = Task(builder, header, code_digest(*builder.modules), threads, orphans, at_once)
         kept = reusable(out, plans, present)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dbgan import files
+from dbgan import files, locks
 from dbgan.corpus import receipts, tables
 from dbgan.errors import DbganError, StorageError
 from dbgan.recipe import digest
@@ -36,32 +33,32 @@ def claim(out: Path) -> None:
                 "Next: choose another folder, or move these files away: tars that no plan names are removed."
             )
         (out / receipts.FOLDER).mkdir()
-    files.remove_partials(out)
-    files.remove_partials(out / receipts.FOLDER)
 
 
 @contextlib.contextmanager
 def locked(out: Path, name: str) -> Iterator[Path]:
-    """Hold the lock of `out`. Yields the file that workers lock while they may still write into it."""
+    """Make `out` a corpus being built, held alone. Yields the file that workers lock while they may write into it.
+
+    Twice: by a file of `.dbgan/`, and by the folder itself, for a command that was given in another project's folder.
+    """
+
+    def busy(holder: str) -> None:
+        raise DbganError(
+            f"{out}: {holder} is building this corpus ({name}) right now.\n"
+            f"Next: wait for it to end, or stop it and run the same command again."
+        )
+
     folder = files.state_dir().resolve() / "locks"
-    with files.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     lock, orphans = (folder / f"{digest(str(out))[:16]}.{what}" for what in ("lock", "workers"))
-    with lock.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            holder = handle.read().strip() or "an unknown process"
-            raise DbganError(
-                f"{out}: {holder} is building this corpus ({name}) right now.\n"
-                f"Next: wait for it to end, or stop it and run the same command again."
-            ) from None
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} ({' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]})")
-        handle.flush()
-        _await_orphans(orphans, out)
-        yield orphans
+    with locks.exclusive(lock, busy):
+        with files.writing(out):
+            claim(out)
+        with locks.folder(out, busy):
+            _await_orphans(orphans, out)
+            with files.writing(out):
+                files.remove_partials(out)
+                files.remove_partials(out / receipts.FOLDER)
+            yield orphans
 
 
 def _await_orphans(orphans: Path, out: Path) -> None:
@@ -76,12 +73,9 @@ def _await_orphans(orphans: Path, out: Path) -> None:
 def ended(orphans: Path, seconds: float) -> bool:
     """Wait, so long at most, until no worker holds `orphans` (of `locked`): whether none is left."""
     deadline = time.monotonic() + seconds
-    with orphans.open("a") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    return False
-                time.sleep(0.1)
+    with locks.opened(orphans) as handle:
+        while not locks.take(handle, orphans):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+    return True

@@ -1,6 +1,10 @@
-"""The input-digest cache: sha256 of files by path, size and time of change, in `.dbgan/digests.sqlite`.
+"""The input-digest cache: sha256 of files by path, size and times of change, in `.dbgan/digests.sqlite`.
 
 Planning a million known files must not read them again. The cache may be deleted at any time.
+
+Both times count: that of the content (mtime), which programs set as they like, and that of the inode (ctime), which the
+kernel sets at every write, rename, link and change of permissions. So a file put in another's place is seen even where
+its size and mtime were made equal; a copy, a move or a `chmod` costs reading the file once more.
 """
 
 from __future__ import annotations
@@ -25,17 +29,21 @@ RACY_NS = 2_000_000_000
 
 _BATCH = 1_000
 
+_Row = tuple[bytes, int, int, str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class FileState:
     """A file as planned: size in bytes, time of change in ns, hex sha256 (empty where it was too large to be read).
 
-    `fresh`: the digest was made in this run and not remembered from an earlier one.
+    `ctime_ns`: when the inode changed; equal contents may have any. `fresh`: the digest was made in this run and not
+    remembered from an earlier one.
     """
 
     size: int
     mtime_ns: int
     sha256: str
+    ctime_ns: int = field(default=0, compare=False)
     fresh: bool = field(default=False, compare=False)
 
 
@@ -82,11 +90,11 @@ class DigestCache:
                 found[path] = error
                 continue
             if max_bytes is not None and status.st_size > max_bytes:
-                found[path] = FileState(status.st_size, status.st_mtime_ns, "")
+                found[path] = FileState(status.st_size, status.st_mtime_ns, "", status.st_ctime_ns)
                 continue
             state = known.get(os.fsencode(full))
             readable = os.access(full, os.R_OK)
-            if state and readable and (state.size, state.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            if state and readable and _unchanged(state, status):
                 found[path] = state
             else:
                 missing.append(path)
@@ -140,9 +148,10 @@ class DigestCache:
 
     def _open(self) -> None:
         self._database = sqlite3.connect(self._path, timeout=60)
+        self._database.execute("DROP TABLE IF EXISTS digests")  # until November 2026; it knew no ctime
         self._database.execute(
-            "CREATE TABLE IF NOT EXISTS digests (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT) "
-            "WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS files "
+            "(path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT, ctime_ns INTEGER) WITHOUT ROWID"
         )
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS contents (sha256 TEXT, reader TEXT, json TEXT, PRIMARY KEY (sha256, reader)) "
@@ -153,7 +162,7 @@ class DigestCache:
         """All remembered files below `root`, in one query."""
         prefix = os.fsencode(root).rstrip(b"/")
         rows = self._database.execute(
-            "SELECT path, size, mtime_ns, sha256 FROM digests WHERE path > ? AND path < ?",
+            "SELECT path, size, mtime_ns, sha256, ctime_ns FROM files WHERE path > ? AND path < ?",
             (prefix + b"/", prefix + b"0"),
         )
         return {path: FileState(*state) for path, *state in rows}
@@ -162,22 +171,22 @@ class DigestCache:
         if not missing:
             return {}
         found: dict[str, FileState | OSError] = {}
-        fresh: list[tuple[bytes, int, int, str]] = []
+        fresh: list[_Row] = []
         with progress(label, len(missing)) as bar, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for path, state in zip(missing, pool.map(lambda p: _state(root / p), missing), strict=True):
                 found[path] = state
                 bar.advance()
                 if isinstance(state, FileState) and time.time_ns() - state.mtime_ns > RACY_NS:
-                    fresh.append((os.fsencode(root / path), state.size, state.mtime_ns, state.sha256))
+                    fresh.append((os.fsencode(root / path), state.size, state.mtime_ns, state.sha256, state.ctime_ns))
                 if len(fresh) >= _BATCH:
                     self._remember(fresh)
                     fresh = []
         self._remember(fresh)
         return found
 
-    def _remember(self, rows: list[tuple[bytes, int, int, str]]) -> None:
+    def _remember(self, rows: list[_Row]) -> None:
         try:
-            self._database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
             self._database.commit()
         except sqlite3.OperationalError as error:
             raise self._refused(error) from None
@@ -190,9 +199,14 @@ class DigestCache:
         )
 
 
+def _unchanged(state: FileState, status: os.stat_result) -> bool:
+    known = (state.size, state.mtime_ns, state.ctime_ns)
+    return known == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def _state(path: Path) -> FileState | OSError:
     try:
         status = path.stat()
-        return FileState(status.st_size, status.st_mtime_ns, files.sha256_file(path), fresh=True)
+        return FileState(status.st_size, status.st_mtime_ns, files.sha256_file(path), status.st_ctime_ns, fresh=True)
     except OSError as error:
         return error

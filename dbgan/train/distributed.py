@@ -8,7 +8,6 @@ at the end done.json. So a worker that dies costs the steps since the last check
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
@@ -18,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dbgan import locks
 from dbgan.cluster import connected, require_room
 from dbgan.errors import DbganError
 from dbgan.files import write_bytes
@@ -149,8 +149,7 @@ def _writing(folder: Path, team: Team) -> Iterator[None]:
     if not team.leads:
         yield
         return
-    with (folder.parent.parent / "locks" / f"train-{folder.name}.writer.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locks.exclusive(folder.parent.parent / "locks" / f"train-{folder.name}.writer.lock"):
         yield
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import csv
-import fcntl
 import hashlib
 import io
 import json
@@ -27,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dbgan import locks
 from dbgan.errors import DbganError
 from dbgan.files import replace_tree, sha256_file, state_dir, write_bytes, write_json
 from dbgan.image.codec import encode
 from dbgan.networks import save_weights
-from dbgan.recipe import code_digest, codec_versions, device_class
+from dbgan.recipe import code_digest, codec_versions, device_class, digest
 from dbgan.recipe import recipe as recipe_digest
 from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
@@ -127,7 +127,7 @@ def do(work: Work, out: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finished = _is_finished(folder)
         if finished and started.get("code") == code:
-            replace_tree(folder / "outs", out)
+            _give(folder, out)
             print(f"{work.label}: nothing changed, finished work given back", flush=True)
             return
         for note in work.notes:
@@ -138,7 +138,7 @@ def do(work: Work, out: Path) -> None:
             distributed.run(work, folder)
         else:
             compute(work, folder, work.numerics)
-        replace_tree(folder / "outs", out)
+        _give(folder, out)
 
 
 def compute(work: Work, folder: Path, numerics: Numerics) -> None:
@@ -260,13 +260,20 @@ def _read(path: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _locked(folder: Path, label: str) -> Iterator[None]:
     """Two processes never train the same recipe at once: the second waits and is given the first one's outs."""
-    locks = state_dir() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    lock = locks / f"train-{folder.name}.lock"
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{label}: another process does this same training; waiting for it to end (lock {lock})", flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def busy(holder: str) -> None:
+        print(
+            f"{label}: {holder} does this same training; waiting for it to end, to be given what it makes. "
+            f"Ctrl-C gives up and leaves it alone (lock {lock})",
+            flush=True,
+        )
+
+    lock = state_dir() / "locks" / f"train-{folder.name}.lock"
+    with locks.exclusive(lock, busy):
         yield
+
+
+def _give(folder: Path, out: Path) -> None:
+    """Copy finished outs into `out`; a training with other params into the same place waits, so that none mix."""
+    with locks.exclusive(state_dir() / "locks" / f"out-{digest(str(out.absolute()))[:16]}.lock"):
+        replace_tree(folder / "outs", out)

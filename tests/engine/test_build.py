@@ -221,6 +221,20 @@ def test_a_second_build_of_the_same_folder_names_the_first(tmp_path: Path) -> No
     assert build_corpus(out, HEADER, TinyBuilder(), plans()).built == 4
 
 
+def test_a_build_of_the_same_folder_from_another_project_is_noticed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `.dbgan/` is another; the temporary file of the build that runs is left alone."""
+    out = tmp_path / "c"
+    with locked(out.resolve(), "tiny"):
+        (out / ".a-000.tar.1.partial").write_bytes(b"being written")
+        monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "other"))
+        with pytest.raises(DbganError, match=r"a process that was started in another folder is building this corpus"):
+            build_corpus(out, HEADER, TinyBuilder(), plans())
+        assert (out / ".a-000.tar.1.partial").exists()
+    assert build_corpus(out, HEADER, TinyBuilder(), plans()).built == 4
+
+
 # Threads and packages.
 
 

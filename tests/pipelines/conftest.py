@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from dbgan import locks
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 COPIED = ("dbgan", "pipelines", "datasets", "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc")
@@ -119,26 +120,15 @@ def new_project(root: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A toy project after its first `dvc repro`. Shared: tests work on `finished.copy(...)`."""
-    project = new_project(tmp_path_factory.mktemp("toy") / "project")
-    project.repro()
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "first repro")
-    return project
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server on this machine that has the bucket `team`."""
-    moto = pytest.importorskip("moto.server")
-    pytest.importorskip("dvc_s3")
-    import s3fs
-
-    for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "hunter2"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    s3fs.S3FileSystem(endpoint_url=f"http://{host}:{port}").mkdir("team")
-    yield f"http://{host}:{port}"
-    server.stop()
+    """A toy project after its first `dvc repro`, one for all xdist workers: tests use `finished.copy(...)`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    root = shared / "toy" / "project"
+    with locks.exclusive(shared / "toy.lock"):
+        if not (shared / "toy" / "whole").exists():
+            project = new_project(root)
+            project.repro()
+            project.run("git", "add", "-A")
+            project.run("git", "commit", "-qm", "first repro")
+            (shared / "toy" / "whole").touch()
+    return Project(root)

@@ -14,7 +14,7 @@ STAGES = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
 # What only starts a stage, reports its progress or phrases its errors shapes no out.
 SHAPES_NOTHING = {
     *("dbgan/__init__.py", "dbgan/console.py", "dbgan/errors.py", "dbgan/progress.py", "dbgan/ran.py"),
-    "pipelines/stage.py",
+    *("dbgan/locks.py", "pipelines/stage.py"),
     *(f"dbgan/project/{name}.py" for name in ("__init__", "revisions", "template")),
 }
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +15,11 @@ from dbgan.corpus import Corpus
 from dbgan.publish.folder import publish
 from tests import tiny_corpora
 from tests.conftest import PROJECT
+from tests.documents.reading import blocks
 from tests.publish.test_publish import params_with
 from tests.tiny_corpora import Tiny
 
-TEXT = (PROJECT / "docs" / "consume.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```(sh|python)\n(.*?)```", TEXT, re.DOTALL)
+SNIPPETS = [(block.kind, block.text) for block in blocks("docs/consume.md") if block.kind in ("sh", "python")]
 
 
 @pytest.fixture
@@ -44,18 +42,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(kind: str, code: str) -> None:
-    """A shell snippet line by line without a shell, or a Python snippet in a process of its own."""
+    """A shell snippet in a shell, or a Python snippet in a process of its own."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(PROJECT), "HF_DATASETS_OFFLINE": "1"}
-    commands = [[sys.executable, "-c", code]] if kind == "python" else [line.split() for line in code.splitlines()]
-    for command in commands:
-        where = Path.cwd()
-        if command[:1] == ["cd"]:
-            where, command = where / command[1], command[3:]
-        if command[0] == "dbgan":
-            command = [sys.executable, "-m", *command]
-        done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    command = [sys.executable, "-c", code] if kind == "python" else ["bash", "-euc", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
 
 
 HERE = [(kind, code) for kind, code in SNIPPETS if "s3://" not in code and "dvc get" not in code]
@@ -69,26 +61,11 @@ def test_the_snippets_that_need_no_server_run_as_written(folder: Path) -> None:
     assert (folder / "exported").is_dir()
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An S3 server of this test's own, in the environment of who reads from it."""
-    moto = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    names = {"ENDPOINT_URL": f"http://{host}:{port}", "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}
-    for name, value in (names | {"DEFAULT_REGION": "us-east-1"}).items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.mark.slow
-def test_the_snippet_that_reads_from_a_bucket_runs_as_written(folder: Path, bucket: str) -> None:
+def test_the_snippet_that_reads_from_a_bucket_runs_as_written(folder: Path, s3: str) -> None:
     import s3fs
 
-    system = s3fs.S3FileSystem(endpoint_url=bucket)
+    system = s3fs.S3FileSystem(endpoint_url=s3)
     system.makedirs("corpora", exist_ok=True)
     system.put(str(folder / "published/demo"), "corpora/demo", recursive=True)
     ((kind, code),) = [snippet for snippet in SNIPPETS if "s3://" in snippet[1]]

@@ -9,20 +9,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from dbgan import locks
 from dbgan.files import state_dir
 from dbgan.params import AdversarialParams, BganParams, DbganCommon, PretrainParams, TrainingParams
+from dbgan.recipe import digest
 from dbgan.train import bgan as bgan_module
 from dbgan.train import checkpoints, optimise, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
 from dbgan.train.dbgan import REVISION, DbganTask, pretrain, train_adversarial
-from dbgan.train.loop import DivergedError, Record, Task, get_state, set_state, train
+from dbgan.train.loop import DivergedError, Record, Row, Task, get_state, set_state, train
 from dbgan.train.numerics import Numerics
 
 OUTS = ("curves.csv", "samples.png", "summary.json", "weights.safetensors")
@@ -290,5 +295,58 @@ def test_who_waits_for_another_process_says_so(tmp_path: Path, capsys: pytest.Ca
         said = capsys.readouterr().out
     waiting.join(10)
     assert entered.is_set()
-    assert said.startswith("train dbgan l1: another process does this same training; waiting for it to end")
+    assert said.startswith(f"train dbgan l1: process {os.getpid()} (")
+    assert "does this same training; waiting for it to end, to be given what it makes" in said
     assert "train-recipe.lock" in said
+
+
+def test_two_trainings_of_one_recipe_at_once_are_computed_once(
+    common: DbganCommon,
+    datasets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begun, waited = threading.Event(), threading.Event()
+    trained: list[Task] = []
+
+    def gated(task: Task, *rest: Any, **more: Any) -> list[Row]:
+        trained.append(task)
+        begun.set()
+        assert waited.wait(60)
+        return train(task, *rest, **more)
+
+    monkeypatch.setattr(work, "train", gated)
+    exclusive = locks.exclusive
+
+    def noticed(path: Path, busy: Callable[[str], None] = lambda holder: None) -> AbstractContextManager[None]:
+        return exclusive(path, lambda holder: (busy(holder), waited.set())[0])
+
+    monkeypatch.setattr(locks, "exclusive", noticed)
+    first = threading.Thread(target=pretrain, args=(common, SCHEDULE, datasets, tmp_path / "first"))
+    first.start()
+    assert begun.wait(60)
+    pretrain(common, SCHEDULE, datasets, tmp_path / "second")
+    first.join(60)
+    assert len(trained) == 1
+    assert outs(tmp_path / "first") == outs(tmp_path / "second")
+    said = capsys.readouterr().out
+    assert "does this same training; waiting for it to end" in said
+    assert "nothing changed, finished work given back" in said
+
+
+def test_outs_of_two_trainings_do_not_mix(tmp_path: Path) -> None:
+    """Another recipe for the same place waits until one has written all of its files."""
+    for name in ("a", "b"):
+        for file in OUTS:
+            (tmp_path / name / "outs").mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / "outs" / file).write_text(name)
+    lock = state_dir() / "locks" / f"out-{digest(str((tmp_path / 'out').absolute()))[:16]}.lock"
+    with locks.exclusive(lock):
+        other = threading.Thread(target=work._give, args=(tmp_path / "b", tmp_path / "out"))
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+        assert not (tmp_path / "out").exists()
+    other.join(10)
+    assert {path.read_text() for path in (tmp_path / "out").iterdir()} == {"b"}
