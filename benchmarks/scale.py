@@ -129,7 +129,8 @@ def _known(raw: Path) -> None:
             for number in range(FRAMES_OF_CLIP):
                 path = os.path.join(below, f"{number:06d}.png")
                 os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
-                rows.append((os.fsencode(path), 0, os.stat(path).st_mtime_ns, digest))
+                status = os.stat(path)
+                rows.append((os.fsencode(path), 0, status.st_mtime_ns, digest, status.st_ctime_ns))
         if len(rows) > 50_000 or (clip + 1) * 2 * FRAMES_OF_CLIP >= FILES:
             with DigestCache() as cache:
                 cache._remember(rows)
