@@ -17,6 +17,12 @@ from dbgan.errors import DbganError, StorageError
 
 TEMPORARY_SUFFIX = ".partial"
 
+BUSY = (errno.EBUSY, errno.ETXTBSY, errno.ENOTEMPTY, errno.ESTALE, errno.EREMOTEIO, errno.ETIMEDOUT)
+"""What network file systems answer where another process or host has a file open, or the server is gone."""
+
+NFS_LEFTOVER = ".nfs"
+"""How names begin that NFS gives to removed files as long as somebody has them open."""
+
 
 def state_dir() -> Path:
     """`.dbgan/` of the project (the working directory), or `$DBGAN_STATE`: caches that may be deleted at any time."""
@@ -46,7 +52,7 @@ def atomic_writer(path: Path, *, unless_equal: bool = False) -> Iterator[IO[byte
                 temporary.unlink()
                 return
             os.fsync(handle.fileno())
-        temporary.replace(path)
+        _rename(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -57,6 +63,21 @@ def atomic_writer(path: Path, *, unless_equal: bool = False) -> Iterator[IO[byte
         raise refused from None
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    """Rename a file or folder onto `path`.
+
+    An NFS server whose answer was lost is asked again, and then finds nothing to rename: it is done already.
+    """
+    before = temporary.stat()
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        with contextlib.suppress(OSError):
+            if not temporary.exists() and os.path.samestat(before, path.stat()):
+                return
         raise
 
 
@@ -80,6 +101,10 @@ def storage_error(path: Path, error: OSError) -> StorageError | None:
         step = "make the folder writable (or choose another) and run the same command again"
     elif error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         step = "choose another, shorter name and run the same command again"
+    elif error.errno in BUSY:
+        step = (
+            "see who has it open, here or on another host, and whether its server answers; run the same command again"
+        )
     elif error.errno == errno.EIO:
         step = "look after this disk, which reports a fault (or choose another), and run the same command again"
     else:
@@ -112,7 +137,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        temporary.replace(folder)
+        _rename(temporary, folder)
         sync_folder(folder.parent)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -133,10 +158,13 @@ def refuse_file(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
+    """Make renames in `folder` durable. Some network file systems know no such thing, and need none."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
     finally:
         os.close(descriptor)
 

@@ -20,7 +20,7 @@ from dbgan.corpus.verify_manifest import Outline, by_shard, outline
 from dbgan.corpus.verify_shard import Problem as Problem
 from dbgan.corpus.verify_shard import ShardCheck
 from dbgan.errors import CorpusError
-from dbgan.files import TEMPORARY_SUFFIX
+from dbgan.files import NFS_LEFTOVER, TEMPORARY_SUFFIX
 
 TABLES = (tables.MANIFEST, tables.SHARDS, tables.REJECTS, tables.CORPUS, tables.CARD, CROISSANT)
 
@@ -148,6 +148,8 @@ def _folder(path: Path, shards: pa.Table) -> Iterator[Problem]:
             yield Problem(name, "the corpus is half built: run the build again")
         elif name.endswith(TEMPORARY_SUFFIX):
             yield Problem(name, "left by a killed build: run the build again")
+        elif name.startswith(NFS_LEFTOVER):
+            yield Problem(name, "a removed file that a process still has open on NFS: it goes when that one ends")
         else:
             yield Problem(name, "no table of the corpus names this file")
 

@@ -197,7 +197,7 @@ def _train_and_write(work: Work, folder: Path, task: Task, team: Team) -> None:
     _write_outs(work, folder, task, rows)
     times = {"seconds": round(seconds, 3), "steps": task.total_steps, "threads": torch.get_num_threads()}
     write_json(folder / "times.json", times)
-    shutil.rmtree(folder / "checkpoints")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # NFS keeps what somebody has open
 
 
 def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:

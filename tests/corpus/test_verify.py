@@ -159,6 +159,13 @@ def test_counts_that_disagree_are_found(corpus: Path) -> None:
     assert found(corpus) == [("corpus.json", "counts 6 samples, the tables have 5")]
 
 
+def test_what_nfs_keeps_of_a_removed_file_is_told_apart(corpus: Path) -> None:
+    (corpus / ".nfs000000000a1b2c3d00000001").write_bytes(b"removed, and still open")
+    ((name, said),) = found(corpus)
+    assert name.startswith(".nfs")
+    assert "still has open on NFS: it goes when that one ends" in said
+
+
 def test_stray_files_tars_partials_and_receipts_are_found(corpus: Path) -> None:
     (corpus / "old-000.tar").write_bytes(b"")
     (corpus / ".a-000.tar.99.partial").write_bytes(b"")
