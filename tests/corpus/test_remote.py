@@ -19,6 +19,7 @@ from dbgan.corpus.layout import Sample
 from dbgan.errors import CorpusError, DbganError
 from tests.conftest import SECRET
 from tests.corpus.served import Served
+from tests.corpus.served_gs import Bucket
 from tests.documents.running import run_python
 
 
@@ -167,3 +168,25 @@ def test_the_snippet_of_the_page_on_remotes(corpus: Path, s3: str) -> None:
     bucket.put(str(corpus), "team-bucket/corpora/demo", recursive=True)
     found = run_python("docs/remotes.md", {})
     assert found["corpus"].keys == Corpus.open(corpus).keys
+
+
+@pytest.mark.slow
+def test_a_corpus_in_a_bucket_of_google_is_read(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gcsfs")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # nobody else is asked for credentials
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(corpus / "none.json"))
+    monkeypatch.setattr(address_module, "WAIT_S", 0.0)
+    local = Corpus.open(corpus)
+    with Bucket(corpus.parent, "corpora") as bucket:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.endpoint)
+        for cache_bytes in (0, 10**9):
+            remote = Corpus.open("gs://corpora/tiny", cache_bytes=cache_bytes)
+            assert remote.keys == local.keys
+            assert all(same(remote[key], local[key]) for key in local.keys)
+        assert [item["__key__"] for item in remote.stream()] == local.keys
+        shutil.copy(corpus / "b-000.tar", corpus / "a-000.tar")
+        shutil.rmtree(files.state_dir())
+        with pytest.raises(CorpusError, match=r"tiny/a-000\.tar: cannot be read, attempt 5 of 5 .*SHA-256"):
+            Corpus.open("gs://corpora/tiny")["a/001"]
+        with pytest.raises(CorpusError, match=r"none/corpus\.json: cannot be read, attempt 1 of 5"):
+            Corpus.open("gs://corpora/none")
