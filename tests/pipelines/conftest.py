@@ -123,7 +123,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A toy project after its first `dvc repro`, one for all xdist workers: tests use `finished.copy(...)`."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    root = shared / "toy" / "project"
+    root = shared / "toy" / "naïve Ω 日本" / "my project"  # the whole graph runs below spaces and Unicode
     with locks.exclusive(shared / "toy.lock"):
         if not (shared / "toy" / "whole").exists():
             project = new_project(root)

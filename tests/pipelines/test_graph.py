@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -213,8 +214,8 @@ def test_a_code_edit_that_changes_no_byte_leaves_all_below_untouched(finished: P
 def test_a_pull_into_an_empty_clone_adds_no_data_to_git(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     for line in REMOTES[:2]:
-        project.run("bash", "-euc", line.replace("/mnt/team", str(tmp_path / "store")))
-    assert any((tmp_path / "store/dbgan").rglob("*"))
+        project.run("bash", "-euc", line.replace("/mnt/team", shlex.quote(str(tmp_path / "a store"))))
+    assert any((tmp_path / "a store/dbgan").rglob("*"))
     project.run("git", "commit", "-qam", "remote")
     project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
@@ -267,7 +268,7 @@ def test_a_second_clone_pulls_one_corpus_from_s3_and_trains_from_it(
     project.run("git", "commit", "-qam", "remote")
 
     (tmp_path / "colleague").mkdir()
-    pull = " && ".join(REMOTES[5:]).replace("ADDRESS", str(project.root))
+    pull = " && ".join(REMOTES[5:]).replace("ADDRESS", shlex.quote(str(project.root)))
     Project(tmp_path / "colleague").run("bash", "-euc", pull)
     clone = Project(tmp_path / "colleague/project")
     assert sorted(p.name for p in (clone.root / "datasets/train").iterdir() if p.name != ".gitignore") == [
