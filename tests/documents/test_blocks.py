@@ -139,7 +139,7 @@ def _is_missing(span: str) -> bool:
         return not (PROJECT / "tests" / path).is_file() and not (PROJECT / path).is_file()
     ours = ("dbgan/", "pipelines/", "tests/", "docs/", "presets/", "benchmarks/", ".ci/")
     if path.startswith(ours) and not path.endswith("/weights.safetensors"):
-        return not (PROJECT / path).exists()
+        return not ((PROJECT / path).exists() or (PROJECT / "tests" / path).exists())
     return False
 
 
