@@ -68,22 +68,6 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_a_document_names_exists(document: Path) -> None:
-    from typer.main import get_command
-
-    text = document.read_text()
-    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:`|^ *)make ([a-z]+)\b", text, re.MULTILINE)) <= targets
-    root = get_command(__import__("dbgan.cli", fromlist=["app"]).app)
-    for words in re.findall(r"(?:`|^ *)dbgan ((?:[a-z]+ )?[a-z]+)\b", text, re.MULTILINE):
-        verb, _, below = words.partition(" ")
-        command = root.commands.get(verb)  # type: ignore[attr-defined]
-        assert command is not None, f"dbgan {verb}"
-        if below and hasattr(command, "commands"):
-            assert below in command.commands, f"dbgan {words}"
-
-
 def test_the_readme_is_short() -> None:
     assert 30 < len((PROJECT / "README.md").read_text().splitlines()) < 150
 

@@ -32,6 +32,10 @@ def problem_of(words: list[str], *, whole: bool = True) -> str:
             return f"nothing reads the variable {variable}"
     if not words:
         return ""
+    for place, word in enumerate(words):
+        if not whole and "|" in word:  # `dbgan corpus info|verify`: several in one breath
+            said = (problem_of([*words[:place], one, *words[place + 1 :]], whole=False) for one in word.split("|"))
+            return next(filter(None, said), "")
     program = words[0].removeprefix(".venv/bin/")
     asked = {"dbgan": _dbgan, "dvc": _dvc, "make": _make, "python": _python, "pip": _pip}.get(program)
     if asked is not None:

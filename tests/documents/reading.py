@@ -11,7 +11,7 @@ from tests.conftest import PROJECT
 
 DOCUMENTS = sorted(
     str(path.relative_to(PROJECT))
-    for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "datasets/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "datasets/*.md")
     for path in PROJECT.glob(pattern)
 )
 
