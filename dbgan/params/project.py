@@ -40,13 +40,7 @@ class Params(Model):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        train = {n for n, s in self.sources.items() if s.use == "train"}
-        for where, names in self._named_sources().items():
-            for name in names:
-                if name not in train:
-                    near = difflib.get_close_matches(name, train, 1)
-                    hint = f" Did you mean {near[0]!r}?" if near else ""
-                    raise ValueError(f"{where} names {name!r}, which is no source with `use: train`.{hint}")
+        self._require_sources("train", self._named_sources())
         twice = sorted(self.synthesize.keys() & self.blur.keys())
         if twice:
             raise ValueError(
@@ -61,13 +55,7 @@ class Params(Model):
             if synth.generator and synth.generator not in self.bgan:
                 raise ValueError(f"synthesize.{name}.generator names {synth.generator!r}, which is not under `bgan`")
         self._check_audits()
-        test = {n for n, s in self.sources.items() if s.use == "test"}
-        for where, names in self._named_test_sources().items():
-            for name in names:
-                if name not in test:
-                    near = difflib.get_close_matches(name, test, 1)
-                    hint = f" Did you mean {near[0]!r}?" if near else ""
-                    raise ValueError(f"{where} names {name!r}, which is no source with `use: test`.{hint}")
+        self._require_sources("test", self._named_test_sources())
         for name, tune in self.dbgan.finetune.items():
             if not tune.reads:
                 start = "models/dbgan/base/weights.safetensors"
@@ -76,6 +64,16 @@ class Params(Model):
                 if corpus not in self.synthetic:
                     raise ValueError(f"dbgan.finetune.{name} mixes in {corpus!r}, which is not under `synthesize`")
         return self
+
+    def _require_sources(self, use: str, named: Mapping[str, list[str]]) -> None:
+        """Each name that a key (`where`) holds is a source of this use."""
+        known = {name for name, source in self.sources.items() if source.use == use}
+        for where, names in named.items():
+            for name in names:
+                if name not in known:
+                    near = difflib.get_close_matches(name, known, 1)
+                    hint = f" Did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"{where} names {name!r}, which is no source with `use: {use}`.{hint}")
 
     def _named_test_sources(self) -> dict[str, list[str]]:
         named = {"evaluate.scoring.aligned": list(self.evaluate.scoring.aligned)}
