@@ -162,3 +162,17 @@ def test_the_format_document_names_every_column_key_and_reason() -> None:
     numbers = {name for name in columns if name.removeprefix("has_") in ("exposure_s", "iso", "f_number", "focal_mm")}
     assert columns - numbers - named == set()
     assert {*keys, *REJECT_REASONS, *WARNINGS, *(f"F_{m}" for m in MEASURES), *MEASURES} - named == set()
+
+
+def test_the_table_of_the_house_is_the_order_of_imports() -> None:
+    """docs/architecture.md, read downwards, names every room where import-linter has it (pyproject.toml)."""
+    contract = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    layers = [re.split(r" [:|] ", layer) for layer in contract["layers"]]
+    level = {room: number for number, rooms in enumerate(layers) for room in rooms}
+    table = re.findall(r"^\| (`.+?) \|", (PROJECT / "docs/architecture.md").read_text(), re.MULTILINE)
+    named = [re.findall(r"`(?:dbgan/)?(\w+)(?:/|\.py)?`", cell) for cell in table]
+    rows = [rooms for rooms in named if rooms and rooms[0] in level]
+    order = [level[rooms[0]] for rooms in rows[:-1]]
+    assert order == sorted(order)
+    everywhere = {room for rooms in rows for room in rooms}
+    assert {room for room in level if not room.startswith(("cli_", "__"))} <= everywhere
