@@ -32,7 +32,7 @@ class Check:
 def of_corpus(name: str, folder: Path, params: Params, reports: Path) -> list[Check]:
     """The checks of a corpus: a source, or a synthetic one."""
     checks = [_whole(folder), *_rights(sources_of_corpus(name, params), params), _leaks(reports)]
-    return [*checks, _audit(name, params, reports)] if name in params.synthesize else checks
+    return [*checks, _audit(name, params, reports)] if name in params.synthetic else checks
 
 
 def of_model(name: str, folder: Path, params: Params) -> list[Check]:
@@ -46,7 +46,7 @@ def sources_of_corpus(name: str, params: Params) -> list[str]:
     """Names of the sources whose pictures a corpus shows or whose blur it learnt."""
     if name in params.sources:
         return [name]
-    synth = params.synthesize[name]
+    synth = params.synthetic[name]
     learnt = sources_of_model(f"bgan/{synth.generator}", params) if synth.generator else []
     return sorted({*synth.sharp, *learnt})
 

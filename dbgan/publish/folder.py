@@ -60,7 +60,7 @@ def publish(name: str, params: Params, root: Path, out: Path) -> list[checks.Che
 
 
 def _place(name: str, params: Params, root: Path) -> tuple[Path, bool]:
-    if name in params.synthesize:
+    if name in params.synthetic:
         return root / "datasets" / "synthetic" / name, True
     if name in params.sources:
         return root / "datasets" / params.sources[name].use / name, True
@@ -68,7 +68,7 @@ def _place(name: str, params: Params, root: Path) -> tuple[Path, bool]:
         return root / "models" / name, False
     if name in VARIANTS:
         return root / "models" / "dbgan" / name, False
-    known = [*params.synthesize, *params.sources, *(f"bgan/{b}" for b in params.bgan), *VARIANTS]
+    known = [*params.synthetic, *params.sources, *(f"bgan/{b}" for b in params.bgan), *VARIANTS]
     raise DbganError(f"{name}: nothing of this name can be published.\nExpected one of: {', '.join(known)}")
 
 

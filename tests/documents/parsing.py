@@ -43,7 +43,7 @@ def problem_of(words: list[str], *, whole: bool = True) -> str:
         return _dvc_in_part(words[1:]) if said and program == "dvc" and not whole else said
     if program == "cp" and not re.search(r"[$A-Z]", words[1]) and not words[1].startswith("-"):
         return "" if (PROJECT / words[1]).exists() else f"no file {words[1]}"
-    known = program in ("aws", "ray", "ssh", "pre-commit", "mkdocs", "cd") or shutil.which(program)
+    known = program in ("aws", "docker", "hf", "ray", "ssh", "pre-commit", "mkdocs", "cd") or shutil.which(program)
     return "" if known else f"no program {program}"
 
 
@@ -119,8 +119,11 @@ def _make(words: list[str]) -> str:
 
 
 def _python(words: list[str]) -> str:
+    if words[:1] == ["-c"]:
+        compile(words[1], "-c", "exec")
+        return ""
     if words[:1] != ["-m"]:
-        return "expected python -m"
+        return "expected python -m or -c"
     module, arguments = words[1], words[2:]
     if importlib.util.find_spec(module) is None:
         return f"no module {module}"

@@ -35,8 +35,11 @@ RUN_BY: dict[str, str | tuple[str, ...]] = {
     "docs/data/rsblur.md": "documents/test_data_pages.py::test_a_page_s_commands_work_on_a_miniature_of_its_set",
     "docs/data/rwbi.md": "documents/test_data_pages.py::test_a_page_s_commands_work_on_a_miniature_of_its_set",
     "docs/experiments.md": "documents/test_experiments.py::test_the_page_on_experiments_works_as_written",
+    "docs/gpu.md": "documents/test_runs.py::test_the_commands_on_gpus",
+    "docs/high-speed.md": "documents/test_runs.py::test_the_commands_on_high_speed_frames",
     "docs/new-device.md": "pipelines/test_graph.py::test_the_page_on_new_devices_works_as_written",
     "docs/projects.md": "documents/test_runs.py::test_the_commands_on_projects",
+    "docs/publish.md": "documents/test_runs.py::test_the_commands_on_publishing",
     "docs/remotes.md": (
         "pipelines/test_graph.py::test_a_pull_into_an_empty_clone_adds_no_data_to_git",
         "pipelines/test_graph.py::test_a_second_clone_pulls_one_corpus_from_s3_and_trains_from_it",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from dbgan.corpus import Corpus
@@ -13,9 +14,12 @@ from dbgan.corpus.selection import write_selection
 from dbgan.image.codec import decode, encode
 from dbgan.networks import generator, load_weights, save_weights
 from dbgan.params import load
+from tests.conftest import PROJECT
 from tests.deblur.test_clip import make_clip
+from tests.documents.reading import blocks
 from tests.documents.running import python_block, run, run_all, run_python
 from tests.ingest.conftest import photo, put
+from tests.ingest.test_clips import clip
 from tests.networks.test_foreign import checkpoint
 from tests.test_cli_calibrate import captures
 from tests.tiny_corpora import Tiny, moved, scene, write
@@ -109,3 +113,33 @@ def test_the_commands_on_projects(here: Path, monkeypatch: pytest.MonkeyPatch) -
     assert any((here / "my-project/datasets/raw/demo").rglob("*.png"))
     assert "Running stage 'sample@demo'" in said[3]
     assert "Running stage" not in said[5]
+
+
+def test_the_commands_on_publishing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rights that the page writes down, given to each source that `plus` learnt from."""
+    (block,) = blocks("docs/publish.md", "yaml")
+    ((_, written),) = yaml.safe_load(block.text)["sources"].items()
+    values = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    for source in values["sources"].values():
+        source |= written
+    (here / "params.yaml").write_text(yaml.safe_dump(values))
+    write(here / "datasets/train/demo-gopro", "paired", [Tiny("s/0", {"blur": moved(scene(1), 5), "sharp": scene(1)})])
+    (here / "reports/leaks").mkdir(parents=True)
+    (here / "reports/leaks/passed.json").write_text("{}")
+    run_all("docs/publish.md", monkeypatch)
+    assert (here / "published/plus/weights.safetensors").is_file()
+
+
+def test_the_commands_on_gpus(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_all("docs/gpu.md", monkeypatch) == [f"{torch.cuda.is_available()}\n"]
+
+
+def test_the_commands_on_high_speed_frames(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    (here / "240fps").mkdir()
+    clip(here / "240fps/walk.mp4", 12)
+    run_all("docs/high-speed.md", monkeypatch)
+    assert len(Corpus.open("datasets/train/mine")) == 1
+    averaged = Corpus.open("corpora/averaged")
+    assert len(averaged) == 2
+    assert averaged[0].meta["method"].startswith("average")

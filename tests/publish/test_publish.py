@@ -141,3 +141,19 @@ def test_a_name_that_is_nothing_and_a_folder_that_is_something_are_refused(root:
     (tmp_path / "mine/thesis.txt").write_text("")
     with pytest.raises(DbganError, match="found other files"):
         publish("demo-gopro", params_with(tmp_path), root, tmp_path / "mine")
+
+
+def test_a_corpus_of_kernels_and_a_model_that_mixed_it_in_can_be_published(tmp_path: Path) -> None:
+    """`blur` in params.yaml makes synthetic corpora as `synthesize` does."""
+    values = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    values["blur"]["shaken"] = {"sharp": ["demo-gopro"], "model": "kernel"}
+    values["sources"]["demo-gopro"].pop("rights", None)
+    tune = values["dbgan"]["finetune"]["plus"]
+    del tune["corpus"]
+    tune |= {"corpora": {"demo": 1.0, "shaken": 1.0}, "reads": "datasets/synthetic"}
+    params = Params.model_validate(values)
+    assert sources_of_corpus("shaken", params) == ["demo-gopro"]
+    assert {"demo-gopro", "demo-phones"} <= set(sources_of_model("plus", params))
+    said = problems(publish("shaken", params, tmp_path, tmp_path / "out"))
+    assert any("audit has no 'shaken'" in text for text in said)
+    assert any("sources.demo-gopro.rights lacks licence" in text for text in said)
