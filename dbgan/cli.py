@@ -99,7 +99,7 @@ def root(
 
 
 def with_settings(model: type[M], settings: Sequence[str] | None, /, **fixed: Any) -> M:
-    """`model` from `key=value` texts and from values that have an option of their own.
+    """`model` from `key=value` texts and from values that have an option of their own; `a.b=value` sets b within a.
 
     Raises:
         ParamsError: a text without `=`, a key given twice, an unknown key (with the nearest right one), a wrong value.
@@ -115,11 +115,17 @@ def with_settings(model: type[M], settings: Sequence[str] | None, /, **fixed: An
             raise ParamsError(f"--set {text}: expected KEY=VALUE, such as --set min_side=64")
         if key in fixed:
             raise ParamsError(f"--set {text}: {key} has an option of its own, --{key.replace('_', '-')}")
-        if key in values:
-            raise ParamsError(f"--set {text}: {key} was given before, as {values[key]!r}")
+        *above, last = key.split(".")
+        place = values
+        for part in above:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise ParamsError(f"--set {text}: {part} was given before, as {place!r}")
+        if last in place:
+            raise ParamsError(f"--set {text}: {key} was given before, as {place[last]!r}")
         try:
             # A glob is text: YAML would take its star for the reference to an anchor.
-            values[key] = value if value.startswith("*") else yaml.safe_load(value)
+            place[last] = value if value.startswith("*") else yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ParamsError(f"--set {text}: the value is not YAML: {error}") from None
     return validated(model, {**values, **fixed}, "--set")

@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from dbgan import cli
 from dbgan.console import print_table
 from dbgan.errors import CorpusError, DbganError, ImageError, MissingPackageError, ParamsError
-from dbgan.params import IngestParams, SampleParams
+from dbgan.params import IngestParams
 
 HEAVY = ("torch", "ray", "pandas", "pyarrow", "cv2", "webdataset", "dvc", "pillow_heif", "matplotlib", "skimage")
 
@@ -79,37 +79,6 @@ def test_help_lists_every_verb_and_imports_nothing_heavy() -> None:
 def test_python_m_dbgan_is_the_same_command() -> None:
     done = subprocess.run([sys.executable, "-m", "dbgan", "--version"], capture_output=True, text=True, check=True)
     assert re.fullmatch(r"dbgan \d+\.\d+\.\d+\S*\n", done.stdout)
-
-
-def test_settings_are_yaml_and_validated() -> None:
-    texts = ["blur=blur_gamma", "max_reject_fraction=1e-1", "quality=false", 'device={"a*": b}']
-    params = cli.with_settings(IngestParams, texts, layout="gopro")
-    assert params == IngestParams(
-        layout="gopro", blur="blur_gamma", max_reject_fraction=0.1, quality=False, device={"a*": "b"}
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("min_sid=3", r"min_sid: no such key\. Did you mean 'min_side'\?"),
-        ("min_side=-3", r"min_side: .*greater than or equal to 1.*-3"),
-        ("min_side", r"expected KEY=VALUE"),
-        ("=3", r"expected KEY=VALUE"),
-        ("layout=paired", r"an option of its own, --layout"),
-        ("device=[", r"not YAML"),
-    ],
-)
-def test_a_wrong_setting_is_bad_usage_and_says_why(tmp_path: Path, text: str, message: str) -> None:
-    done = dbgan("ingest", tmp_path, tmp_path / "out", "--layout", "captures", "--set", text)
-    assert done.exit_code == 2
-    assert re.search(message, done.stderr)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match="seed was given before, as 1"):
-        cli.with_settings(SampleParams, ["seed=1", "seed=2"])
 
 
 def test_an_unknown_layout_lists_those_there_are(tmp_path: Path) -> None:

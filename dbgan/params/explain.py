@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dbgan.errors import ParamsError
-from dbgan.params.describe import allowed, field_at, models_in
+from dbgan.params.describe import allowed, field_at, models_in, walk
 from dbgan.params.lines import Key
 
 M = TypeVar("M", bound=BaseModel)
@@ -47,8 +47,7 @@ def _explain(model: type[BaseModel], error: ValidationError, lines: Mapping[Key,
 def _what(model: type[BaseModel], problem: Any) -> str:
     where = problem["loc"]
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(where[-1]), _neighbours(model, where), 1)
-        near = near or difflib.get_close_matches(str(where[-1]), sorted(_all_fields(model)), 1)
+        near = difflib.get_close_matches(str(where[-1]), _neighbours(model, where), 1) or _elsewhere(model, where)
         return "no such key." + (f" Did you mean {near[0]!r}?" if near else "")
     said = str(problem["msg"])
     if problem["type"] != "missing" and not isinstance(problem.get("input"), dict):
@@ -84,13 +83,9 @@ def _neighbours(model: type[BaseModel], where: Sequence[str | int]) -> list[str]
     return sorted({name for m in models_in(parent.annotation) for name in m.model_fields}) if parent else []
 
 
-def _all_fields(model: type[BaseModel]) -> set[str]:
-    """Field names of the model and of every model below it."""
-    names, queue, seen = set[str](), [model], set[type]()
-    while queue:
-        current = queue.pop()
-        seen.add(current)
-        for name, info in current.model_fields.items():
-            names.add(name)
-            queue.extend(m for m in models_in(info.annotation) if m not in seen)
-    return names
+def _elsewhere(model: type[BaseModel], where: Sequence[str | int]) -> list[str]:
+    """The whole path of the nearest right key that stands somewhere else."""
+    places: dict[str, str] = {}
+    for path, _ in walk(model):
+        places.setdefault(path[-1], ".".join(path))
+    return [places[name] for name in difflib.get_close_matches(str(where[-1]), sorted(places), 1)]
