@@ -269,6 +269,7 @@ def test_a_second_clone_pulls_one_corpus_from_s3_and_trains_from_it(
 
     (tmp_path / "colleague").mkdir()
     pull = " && ".join(REMOTES[5:]).replace("ADDRESS", shlex.quote(str(project.root)))
+    pull = pull.replace("dbgan corpus", "python -m dbgan corpus")  # the clone's own code, whatever is installed
     Project(tmp_path / "colleague").run("bash", "-euc", pull)
     clone = Project(tmp_path / "colleague/project")
     assert sorted(p.name for p in (clone.root / "datasets/train").iterdir() if p.name != ".gitignore") == [
