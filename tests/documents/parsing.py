@@ -43,7 +43,9 @@ def problem_of(words: list[str], *, whole: bool = True) -> str:
         return _dvc_in_part(words[1:]) if said and program == "dvc" and not whole else said
     if program == "cp" and not re.search(r"[$A-Z]", words[1]) and not words[1].startswith("-"):
         return "" if (PROJECT / words[1]).exists() else f"no file {words[1]}"
-    known = program in ("aws", "docker", "hf", "ray", "ssh", "pre-commit", "mkdocs", "cd") or shutil.which(program)
+    known = program in ("aws", "docker", "export", "hf", "ray", "ssh", "pre-commit", "mkdocs", "cd") or shutil.which(
+        program
+    )
     return "" if known else f"no program {program}"
 
 
