@@ -133,7 +133,7 @@ def run() -> None:
 def row(heads: list[TrajectoryGenerator], frame: Frame) -> NDArray[np.uint8]:
     """A frame with the thing's outline, then of each head its layers (bright: open) and a blur, side by side."""
     outline = cv2.dilate(frame.thing.astype(np.uint8), np.ones((3, 3), np.uint8)) > frame.thing
-    shown = [np.where(outline[..., None], np.uint8([255, 220, 0]), frame.sharp)]
+    shown = [np.where(outline[..., None], np.array([255, 220, 0], np.uint8), frame.sharp)]
     z = torch.from_numpy(seeds.generator(1, "layers").standard_normal((1, NOISE_CHANNELS), dtype=np.float32))
     for head in heads:
         grey = (255.0 * opened(head, frame, z)).round().astype(np.uint8)
