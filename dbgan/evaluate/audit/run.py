@@ -147,7 +147,7 @@ def _notes(crops: Mapping[str, CropSet], gaps: Mapping[str, Mapping[str, Interva
     if max(real, ours) > 1.5 * min(real, ours):
         notes.append(
             f"Real captures have a long side of {real:.0f} px, synthetic ones {ours:.0f} px: the same shake gives more "
-            "pixels of blur in the larger picture. Set audit's long_side to compare them at one size."
+            f"pixels of blur in the larger picture. {_sizes_advice(real, ours)}"
         )
     for what, gap in compare.content_apart(gaps, "synthetic").items():
         notes.append(
@@ -156,3 +156,9 @@ def _notes(crops: Mapping[str, CropSet], gaps: Mapping[str, Mapping[str, Interva
             "content."
         )
     return notes
+
+
+def _sizes_advice(real: float, ours: float) -> str:
+    if real > ours:
+        return f"Set long_side of the audit to {ours:.0f} to compare them at one size."
+    return "Captures are reduced, never enlarged: blur frames of their size, or choose captures of the frames' size."

@@ -98,8 +98,9 @@ def equal(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Strong blur, one variant a frame, against captures that have no val split."""
-    return run(project(tmp_path_factory.mktemp("alone"), 21, variants=1, val=""))
+    """Strong blur, one variant a frame, against captures of half the size that have no val split."""
+    params = PARAMS.model_copy(update={"long_side": 64, "crop": 40})
+    return run(project(tmp_path_factory.mktemp("alone"), 21, variants=1, val=""), params)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,13 @@ def test_the_identity_raises_the_alarm_and_real_blur_does_not(identity: Written,
     assert any(text.startswith("Identity alarm") for text in identity.value["warnings"])
     assert any("no visible effect" in text for text in identity.value["warnings"])
     assert not any("Identity" in text for text in equal["warnings"])
+
+
+def test_captures_of_another_size_are_warned_of_with_what_helps(equal: dict[str, Any], alone: dict[str, Any]) -> None:
+    said = [text for text in alone["warnings"] if "a long side of 64 px, synthetic ones 128 px" in text]
+    assert said
+    assert said[0].endswith("or choose captures of the frames' size.")
+    assert not any("long side" in text for text in equal["warnings"])
 
 
 def test_z_sensitivity_is_the_mean_difference_of_variants(equal: dict[str, Any], alone: dict[str, Any]) -> None:
