@@ -84,6 +84,7 @@ body { background: var(--back); color: var(--ink); }
 .line { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 6px; font-size: .75rem;
   color: var(--soft); min-height: 1.1rem; }
 .mark.drop { color: var(--drop); } .mark.keep { color: var(--keep); } .mark.beyond { color: var(--beyond); }
+.limits-head { position: sticky; top: 0; z-index: 1; width: 100%; padding: 6px 0 8px; background: var(--card); }
 .measure { width: 100%; border-top: 1px solid var(--line); padding-top: 6px; }
 .measure-name { font-weight: 600; font-size: .85rem; }
 .histogram { width: 100%; height: 48px; display: block; }

@@ -19,6 +19,8 @@ BINS = 50
 """Bars of a histogram; each spans `STEPS / BINS` positions."""
 ALL = ""
 """The filter that lets everything through."""
+FIRST = ("edge_extent_px", "sharpness", "tenengrad", "motion_px", "noise_sigma")
+"""Measures of a picture whose limits are looked at most, best first."""
 BY_HAND_KEPT, BY_HAND_DROPPED, UNDECIDED, KEPT, BEYOND = (
     "kept by hand",
     "dropped by hand",
@@ -246,6 +248,17 @@ class Review:
             if changed := {m: band for m, band in bands.items() if saved.get(m, unset) != band}:
                 moved[device] = changed
         return moved
+
+    def worth_a_limit(self) -> list[str]:
+        """Measures that differ between samples, or that have a limit; those that tell blur first (docs/measures.md)."""
+        limited = {measure for bands in self.limits.values() for measure in bands}
+        names = [
+            name
+            for name, values in self.table.measures.items()
+            if name in limited or np.unique(values[np.isfinite(values)]).size > 1
+        ]
+        ranks = {name: rank for rank, name in enumerate(FIRST)}
+        return sorted(names, key=lambda name: ranks.get(name.partition("_")[2], len(ranks)))
 
     def limits_are_saved(self) -> None:
         """The bands of now are those of params.yaml."""

@@ -106,10 +106,11 @@ class Page:
     def build_limits(self) -> None:
         """For every measure a histogram, a slider with two ends, and what they drop."""
         self.about = ui.label().classes("about")
-        self.total = ui.label().classes("total")
-        self.save = ui.button("Save limits to params.yaml", icon="save", on_click=self.on_save)
-        self.save.props("dense no-caps unelevated").classes("w-full save")
-        self.axes = {name: Axis.of(values) for name, values in self.state.table.measures.items()}
+        with ui.element("div").classes("limits-head"):
+            self.total = ui.label().classes("total")
+            self.save = ui.button("Save limits to params.yaml", icon="save", on_click=self.on_save)
+            self.save.props("dense no-caps unelevated").classes("w-full save")
+        self.axes = {name: Axis.of(self.state.table.measures[name]) for name in self.state.worth_a_limit()}
         self.pictures: dict[str, ui.html] = {}
         self.ranges: dict[str, ui.range] = {}
         self.said: dict[str, ui.label] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -212,3 +213,18 @@ def test_an_axis_over_decades_takes_zeros_into_its_first_bar() -> None:
     assert beyond(values, axis.band(1, STEPS)).tolist() == [True, True, False, False, False, False]
     assert not beyond(values, axis.band(0, STEPS)).any()
     assert not Axis.of(np.array([0.0, 0.0, 0.0, 5.0])).logarithmic
+
+
+def test_measures_that_tell_blur_come_first_and_those_that_are_all_equal_have_no_slider(review: Review) -> None:
+    table = replace(
+        review.table,
+        measures={
+            "blur_contrast": np.arange(6.0),
+            "blur_clipped_high": np.array([0.0, np.nan, 0, 0, 0, 0]),
+            "sharp_sharpness": np.arange(6.0),
+            "blur_edge_extent_px": np.arange(6.0),
+            "width": np.full(6, 640.0),
+        },
+    )
+    shown = Review(table, review.path, {ALL: {"width": Band(None, 600.0)}})
+    assert shown.worth_a_limit() == ["blur_edge_extent_px", "sharp_sharpness", "blur_contrast", "width"]
