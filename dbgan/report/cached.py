@@ -106,7 +106,7 @@ def items(project: Path, names: list[str], marks: Mapping[str, Ran]) -> list[Ite
         marks: `dbgan.ran.marks()`.
     """
     file = project / "dvc.lock"
-    locked = (yaml.load(file.read_bytes(), _Loader) or {}).get("stages", {}) if file.is_file() else {}
+    locked = (yaml.safe_load(file.read_bytes()) or {}).get("stages", {}) if file.is_file() else {}
     made = _made(project)
     newest = max(marks.values(), key=lambda mark: mark.started, default=None)
     return [_item(project, name, locked.get(name), marks.get(name), made, newest) for name in names]
@@ -134,7 +134,7 @@ def _made(project: Path) -> dict[tuple[str, ...], float]:
     found: dict[tuple[str, ...], float] = {}
     for file in (_cache(project) / "runs").glob("*/*/*"):
         try:
-            key, time = _key(yaml.load(file.read_bytes(), _Loader)), file.stat().st_mtime
+            key, time = _key(yaml.safe_load(file.read_bytes())), file.stat().st_mtime
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
             continue  # DVC is writing it, or it is none of its entries
         found[key] = max(time, found.get(key, 0.0))
@@ -157,6 +157,3 @@ def _cache(project: Path) -> Path:
         if parser.has_option("cache", "dir"):
             return project / ".dvc" / parser.get("cache", "dir").strip("'\"")
     return project / ".dvc" / "cache"
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
