@@ -65,6 +65,10 @@ def test_the_page_on_experiments_works_as_written(project: Path, monkeypatch: py
         if command.text == "dvc queue start":
             done = until_all_succeeded(monkeypatch)
             assert {"two-variants", "less-mixed"} <= set(re.findall(r"[a-z]+-[a-z]+", done))
+            # each differs from the commit by its own key alone
+            changed = run("dvc params diff HEAD less-mixed", monkeypatch)
+            assert "dbgan.finetune.plus.mix" in changed
+            assert "synthesize.demo.variants" not in changed
         if command.text == "dvc exp apply one-variant":
             values = yaml.safe_load(Path("params.yaml").read_text())
             assert values["synthesize"]["demo"]["variants"] == 1
