@@ -201,6 +201,20 @@ def test_a_sources_params_redo_it_and_the_models_that_name_it(finished: Project,
     assert f"{len(ran)} of {len(after)} items were computed in the last run; {len(after) - len(ran)} unchanged" in said
 
 
+def test_a_parameter_set_back_gives_the_training_back_and_trains_nothing(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    values, before = project.params(), outs(project, "train_bgan@demo")
+    project.write_params(values | {"bgan": {"demo": values["bgan"]["demo"] | {"beta": 0.7}}})
+    project.dvc("repro", "--single-item", "train_bgan@demo")
+    assert outs(project, "train_bgan@demo") != before
+    project.write_params(values)
+    shutil.rmtree(project.root / ".dbgan" / "train")  # dbgan's own memory of finished work
+    said = project.dvc("repro", "--single-item", "train_bgan@demo")
+    assert "Stage 'train_bgan@demo' is cached - skipping run, checking out outputs" in said
+    assert outs(project, "train_bgan@demo") == before
+    assert not (project.root / ".dbgan" / "train").exists()
+
+
 def test_a_code_edit_that_changes_no_byte_leaves_all_below_untouched(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     before = project.locked()
