@@ -36,7 +36,7 @@ PICTURE = os.environ.get("DBGAN_BENCH_PICTURE", "")
 HELD_OUT = "GOPR9005_11_00"
 PARAMS = SampleParams(seed=7)
 """The demo's (params.yaml)."""
-DRAWS = 8
+DRAWS = 4
 """Draws of z for each frame."""
 COVERED = 0.6
 """A pixel is of the thing, and not of its shadow, where it covers so much of it."""

@@ -28,7 +28,6 @@ STYLES: dict[str, object] = {
 WIDTHS = {"real": 2.6, "synthetic": 2.0, "pairs": 1.8, "sharp": 1.8, "kernel": 1.5}
 MARKERS = {"synthetic": "o", "pairs": "s", "kernel": "D"}
 
-FLOOR_LABEL = "real against other real captures"
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
