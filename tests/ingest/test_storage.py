@@ -15,6 +15,7 @@ import pytest
 from dbgan.corpus import Corpus, receipts, write
 from dbgan.errors import DbganError, StorageError
 from dbgan.ingest import ingest
+from dbgan.ingest.build import IngestBuilder
 
 from .conftest import GOPRO, add_sequence
 
@@ -87,6 +88,8 @@ def test_a_shard_that_cannot_be_written_ends_the_build_at_once(
         real(tar)
 
     monkeypatch.setattr(write._Tar, "finish", refuse)
+    # Beside each other, a second shard may be ending at that moment: see tests/engine/test_lanes.py.
+    monkeypatch.setattr(IngestBuilder, "at_once", 1)
     with pytest.raises(StorageError, match=rf"\.tar: cannot be written \({os.strerror(number)}\)") as failure:
         ingest("g", GOPRO, gopro_root, tmp_path / "g")
     assert step in str(failure.value)
