@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
 import yaml
 
 from dbgan.ran import Ran
 from dbgan.report.graph import Stage, draw
+from dbgan.report.templating import rendered
 
 State = Literal["computed", "unchanged", "given back", "absent"]
 
@@ -79,15 +79,8 @@ def told(found: list[Stage], known: list[Item]) -> dict[str, tuple[str, str]]:
 
 def page(found: list[Stage], known: list[Item]) -> bytes:
     """The page of the run: the graph with what was cached, and a row per item."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dbgan.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     content = {"headline": headline(known), "drawn": draw(found, told(found, known)), "states": STATES, "items": known}
-    return environment.get_template("run.html.j2").render(content).encode()
+    return rendered("run.html.j2", content)
 
 
 def headline(known: list[Item]) -> str:

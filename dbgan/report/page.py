@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from dbgan import __version__
 from dbgan.files import write_bytes
 from dbgan.params import Params
@@ -23,6 +21,7 @@ from dbgan.report.noise import drawn
 from dbgan.report.pictures import Album, Fit
 from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance, scored_by
 from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
+from dbgan.report.templating import rendered
 from dbgan.report.verdict import (
     Warned,
     audit_warnings,
@@ -81,14 +80,7 @@ def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path
 
 def render(inputs: Inputs, params: Params, fit: Fit) -> bytes:
     """The page's bytes with pictures at one `fit`."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dbgan.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("index.html.j2").render(_content(inputs, params, fit)).encode()
+    return rendered("index.html.j2", _content(inputs, params, fit))
 
 
 def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:

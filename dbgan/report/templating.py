@@ -1,0 +1,25 @@
+"""The templates of the report's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> bytes:
+    """A page's bytes.
+
+    Args:
+        template: file in `dbgan/report/templates`.
+        content: every name that it uses; a missing one is an error, and all text is escaped.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dbgan.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(content).encode()
