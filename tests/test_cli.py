@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -10,54 +9,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel
-from typer.testing import CliRunner, Result
 
 from dbgan import cli
-from dbgan.console import print_table
 from dbgan.errors import CorpusError, DbganError, ImageError, MissingPackageError, ParamsError
 from dbgan.params import IngestParams
+from tests.commands import dbgan, gopro_folder, identity_weights, ingested_corpus, save, texture
 
 HEAVY = ("torch", "ray", "pandas", "pyarrow", "cv2", "webdataset", "dvc", "pillow_heif", "matplotlib", "skimage")
 
 
-def dbgan(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
-
-
-def texture(seed: int, height: int = 40, width: int = 48) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def save(path: Path, pixels: NDArray[np.uint8]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 @pytest.fixture
 def gopro(tmp_path: Path) -> Path:
-    """Two sequences of two pairs in GOPRO's layout, and a blurry frame without its twin."""
-    root = tmp_path / "raw"
-    for number, sequence in enumerate(("GOPR0001_07_00", "GOPR0002_07_00")):
-        for frame in (1, 2):
-            for half in ("blur", "sharp"):
-                save(root / sequence / half / f"{frame:06d}.png", texture(10 * number + frame + len(half)))
-    save(root / "GOPR0002_07_00" / "blur" / "000003.png", texture(99))
-    return root
+    return gopro_folder(tmp_path / "raw")
 
 
 @pytest.fixture
 def corpus(gopro: Path, tmp_path: Path) -> Path:
-    out = tmp_path / "corpora" / "tiny"
-    done = dbgan("ingest", gopro, out, "--layout", "gopro", "--set", "blur=blur", "--set", "max_reject_fraction=0.5")
-    assert done.exit_code == 0, done.output
-    return out
+    return ingested_corpus(gopro, tmp_path / "corpora" / "tiny")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return identity_weights(tmp_path / "weights.safetensors")
 
 
 def test_importing_the_command_line_imports_nothing_heavy() -> None:
@@ -125,175 +100,6 @@ def test_bad_usage_exits_2(arguments: list[str]) -> None:
     assert dbgan(*arguments).exit_code == 2
 
 
-def test_info_counts_what_the_corpus_holds(corpus: Path) -> None:
-    done = dbgan("corpus", "info", corpus)
-    assert done.exit_code == 0
-    facts = dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
-    assert facts["corpus"] == "tiny"
-    assert facts["kind"] == "paired (blur, sharp)"
-    assert facts["samples"] == "4"
-    assert facts["sequences"] == "2"
-    assert facts["pictures"] == "48x40 4"
-    assert facts["rejects"] == "1"
-    stored = sum(tar.stat().st_size for tar in corpus.glob("*.tar")) / 1e6
-    assert facts["shards"].endswith(f", {stored:,.1f} MB")
-
-
-def test_info_counts_the_splits_of_the_selection_beside_it(corpus: Path) -> None:
-    from dbgan.corpus.selection import write_selection
-
-    row = {"measure": "", "value": 0.0, "limit": 0.0, "reason": ""}
-    kept = {"split": "train", "keep": True, "rule": ""} | row
-    dropped = {"split": "train", "keep": False, "rule": "minimum_size"} | row
-    keys = dbgan("corpus", "ls", corpus).stdout.split()
-    rows = [{"key": k, "sequence": k.split("/")[0]} | (dropped if i == 0 else kept) for i, k in enumerate(keys)]
-    write_selection(corpus.with_name("tiny.selection.parquet"), rows)
-    assert re.search(r"splits +train 3, dropped 1", dbgan("corpus", "info", corpus).stdout)
-
-
-def test_info_rejects_names_reason_and_file(corpus: Path) -> None:
-    done = dbgan("corpus", "info", corpus, "--rejects")
-    assert done.exit_code == 0
-    assert re.search(r"pair_missing .* GOPR0002_07_00/blur/000003\.png", done.stdout)
-
-
-def test_info_rejects_shows_the_digest_where_the_state_is_gone(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "empty"))
-    shown = dbgan("corpus", "info", corpus, "--rejects").stdout
-    assert hashlib.sha256(b"GOPR0002_07_00/blur/000003.png").hexdigest() in shown
-    assert "000003.png" not in shown
-
-
-def test_tables_show_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(["file"], [["[bold]a:smile:.png"], ["caf\udce9.jpg"], ["x" * 200]])
-    assert capsys.readouterr().out.split() == ["file", "[bold]a:smile:.png", "caf\\udce9.jpg", "x" * 200]
-
-
-def test_ls_prints_the_keys_in_order(corpus: Path) -> None:
-    keys = ["GOPR0001_07_00/000001", "GOPR0001_07_00/000002", "GOPR0002_07_00/000001", "GOPR0002_07_00/000002"]
-    assert dbgan("corpus", "ls", corpus).stdout.split() == keys
-    assert dbgan("corpus", "ls", corpus, "--sequence", "GOPR0002_07_00").stdout.split() == keys[2:]
-
-
-def test_show_writes_the_pictures_pixel_by_pixel(corpus: Path, gopro: Path, tmp_path: Path) -> None:
-    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000002", "--out", tmp_path / "shown")
-    assert done.exit_code == 0, done.output
-    assert re.search(r"key +GOPR0001_07_00/000002", done.stdout)
-    for half in ("blur", "sharp"):
-        shown = np.asarray(Image.open(tmp_path / "shown" / f"GOPR0001_07_00-000002-{half}.png"))
-        given = np.asarray(Image.open(gopro / "GOPR0001_07_00" / half / "000002.png"))
-        np.testing.assert_array_equal(shown, given)
-
-
-def test_show_prints_the_measures_of_the_manifest(corpus: Path) -> None:
-    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000002")
-    row = pq.read_table(corpus / "manifest.parquet").to_pylist()[1]
-    assert row["key"] == "GOPR0001_07_00/000002"
-    said = dict(line.split(None, 1) for line in done.stdout.splitlines() if len(line.split(None, 1)) == 2)
-    for name in ("blur_sharpness", "sharp_noise_sigma", "pair_psnr"):
-        assert float(said[name]) == row[name]
-
-
-def test_show_of_an_unknown_key_fails_without_a_traceback(corpus: Path) -> None:
-    done = dbgan("corpus", "show", corpus, "GOPR0001_07_00/000009")
-    assert done.exit_code == 1
-    assert "GOPR0001_07_00/000009" in done.stderr
-
-
-def test_verify_passes_a_whole_corpus(corpus: Path) -> None:
-    done = dbgan("corpus", "verify", corpus)
-    assert done.exit_code == 0
-    assert done.stdout.splitlines()[-1] == f"{corpus}: 4 samples, nothing wrong"
-
-
-def test_verify_names_the_damaged_shard_and_exits_1(corpus: Path) -> None:
-    shard = sorted(corpus.glob("*.tar"))[0]
-    shard.chmod(0o644)
-    data = bytearray(shard.read_bytes())
-    data[700] ^= 1
-    shard.write_bytes(data)
-    done = dbgan("corpus", "verify", corpus)
-    assert done.exit_code == 1
-    assert shard.stem in done.stdout
-    assert "Next:" in done.stderr
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """An untrained network that returns its input: its last layer is zero."""
-    from dbgan.networks import generator, save_weights
-
-    path = tmp_path / "weights.safetensors"
-    save_weights(path, generator("dbgan", block="plain", blocks=1, width=4, init="zero_last"))
-    return path
-
-
-def test_weights_info_counts_the_parameters(weights: Path) -> None:
-    from safetensors.numpy import load_file
-
-    done = dbgan("weights", "info", weights)
-    assert done.exit_code == 0, done.output
-    assert f"{sum(tensor.size for tensor in load_file(weights).values()):,}" in done.stdout
-    assert "plain" in done.stdout
-
-
-def test_weights_info_of_another_file_fails_in_words(tmp_path: Path) -> None:
-    other = tmp_path / "weights.pth"
-    other.write_bytes(b"not safetensors")
-    done = dbgan("weights", "info", other)
-    assert done.exit_code == 1
-    assert str(other) in done.stderr
-
-
-def test_deblur_keeps_names_folders_and_sizes(weights: Path, tmp_path: Path) -> None:
-    save(tmp_path / "photos" / "a" / "one.png", texture(1, 21, 33))
-    save(tmp_path / "photos" / "two.jpg", texture(2))
-    (tmp_path / "photos" / "notes.txt").write_text("not a picture")
-    done = dbgan("deblur", tmp_path / "photos", "--out", tmp_path / "out", "--weights", weights)
-    assert done.exit_code == 0, done.output
-    written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file())
-    assert written == ["a/one.png", "two.jpg"]
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a" / "one.png")), texture(1, 21, 33))
-
-
-def test_deblur_of_the_same_again_stops_until_told_what_to_do(weights: Path, tmp_path: Path) -> None:
-    picture = save(tmp_path / "a.png", texture(1))
-    arguments = ["deblur", picture, "--out", tmp_path / "out", "--weights", weights]
-    assert dbgan(*arguments).exit_code == 0
-    again = dbgan(*arguments)
-    assert again.exit_code == 1
-    assert "--existing skip" in again.stderr
-    skipped = dbgan(*arguments, "--existing", "skip", "--compare", "--precision", "fp32", "--tile", "64")
-    assert skipped.exit_code == 0, skipped.output
-    assert "1 were there already" in skipped.stdout
-    assert dbgan(*arguments, "--existing", "overwrite", "--format", "jpg").exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "a.png"]
-
-
-def test_deblur_finishes_the_others_and_lists_what_failed(weights: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "a.png"
-    broken.write_bytes(b"\x89PNG\r\n\x1a\n and nothing more")
-    whole = save(tmp_path / "b.png", texture(3))
-    done = dbgan("deblur", broken, whole, "--out", tmp_path / "out", "--weights", weights)
-    assert done.exit_code == 1
-    assert "1 of 2" in done.stderr
-    assert str(broken) in done.stderr
-    assert (tmp_path / "out" / "b.png").is_file()
-
-
-def test_deblur_refuses_a_generator_of_blur(tmp_path: Path) -> None:
-    from dbgan.networks import generator, save_weights
-
-    save_weights(tmp_path / "bgan.safetensors", generator("bgan", block="plain", blocks=1, width=4))
-    picture = save(tmp_path / "a.png", texture(1))
-    done = dbgan("deblur", picture, "--out", tmp_path / "out", "--weights", tmp_path / "bgan.safetensors")
-    assert done.exit_code == 1
-    assert "bgan" in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_blur_takes_a_folder_of_any_name_and_makes_its_pairs_again(corpus: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "Anna's photos (2)", tmp_path / "blurred pairs"
     shutil.copytree(corpus, source)
@@ -358,46 +164,6 @@ def test_blur_names_weights_of_another_kind_once(corpus: Path, weights: Path, tm
     assert done.stderr.count(str(weights)) == 1
     assert "expected the weights of a bgan generator, found generator dbgan.\nNext: " in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_ls_of_an_unknown_sequence_says_so(corpus: Path) -> None:
-    done = dbgan("corpus", "ls", corpus, "--sequence", "nope")
-    assert done.exit_code == 1
-    assert "no sample of sequence 'nope'" in done.stderr
-
-
-def test_a_damaged_shard_is_repaired_by_removing_it_and_building_again(gopro: Path, corpus: Path) -> None:
-    again = ["ingest", gopro, corpus, "--layout", "gopro", "--set", "blur=blur", "--set", "max_reject_fraction=0.5"]
-    whole = {path.name: path.read_bytes() for path in corpus.iterdir()}
-    damaged, *others = sorted(corpus.glob("*.tar"))
-    flipped = bytearray(whole[damaged.name])
-    flipped[len(flipped) // 2] ^= 1
-    damaged.write_bytes(flipped)
-
-    found = dbgan("corpus", "verify", corpus)
-    assert found.exit_code == 1
-    assert f"dbgan corpus verify {corpus} --repair" in found.stderr
-    assert damaged.read_bytes() == flipped
-
-    repaired = dbgan("corpus", "verify", corpus, "--repair")
-    assert repaired.exit_code == 1
-    assert str(damaged) in repaired.stdout
-    assert "makes the 1 removed shard(s)" in repaired.stderr
-    assert sorted(corpus.glob("*.tar")) == others
-
-    built = dbgan(*again)
-    assert "1 shards built, 1 reused" in built.stdout
-    assert {path.name: path.read_bytes() for path in corpus.iterdir()} == whole
-    assert dbgan("corpus", "verify", corpus).exit_code == 0
-
-
-def test_repair_leaves_strange_files_and_whole_shards(corpus: Path) -> None:
-    (corpus / "strange.tar").write_bytes(b"mine")
-    before = sorted(corpus.iterdir())
-    done = dbgan("corpus", "verify", corpus, "--repair")
-    assert done.exit_code == 1
-    assert "strange.tar" in done.stdout
-    assert sorted(corpus.iterdir()) == before
 
 
 def test_blur_like_makes_a_pair_again_and_compares(corpus: Path, tmp_path: Path) -> None:

@@ -6,15 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from dbgan import cli
 from dbgan.errors import ParamsError
 from dbgan.params import IngestParams, SampleParams, SynthesizeParams
-
-
-def dbgan(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+from tests.commands import dbgan
 
 
 def test_settings_are_yaml_and_validated() -> None:

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageOps
 from dbgan.corpus.privacy import metadata_in
 from dbgan.image import codec, colour
 from dbgan.image.profile import reduced
-from tests.image.test_codec import PICTURE, SRGB, saved
+from tests.image.pictures import PICTURE, SRGB, saved
 
 IMAGE = Image.fromarray(PICTURE)
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from dbgan.corpus.profile import beside_colours
 from dbgan.image import codec
 from dbgan.image.profile import reduced
-from tests.image.test_codec import PICTURE, SRGB, saved
+from tests.image.pictures import PICTURE, SRGB, saved
 from tests.image.test_colour import WIDE
 
 STEPS = np.arange(0, 256, 15, dtype=np.uint8)
