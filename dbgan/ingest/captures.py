@@ -8,17 +8,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dbgan.corpus.recordings import ROOT_SEQUENCE
+from dbgan.image.video import is_video
 from dbgan.ingest.scan import Frame, Scan, device_of, is_picture, walk
-from dbgan.ingest.sessions import live_photos, named_bursts, notes
+from dbgan.ingest.sessions import burst_notes, named_bursts
 from dbgan.params import IngestParams
 
 EXPECTED = "photos (JPEG, PNG, HEIC, TIFF, WebP, ...) in any folders"
+
+RAW = frozenset(
+    {".dng", ".arw", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srw"}
+)
+"""Extensions of cameras' raw files, which nothing here develops."""
+
+CLIP_ADVICE = "For their frames add a source of the same root with layout `video` and `take: blurry` (docs/data/own.md)."
+RAW_ADVICE = "Camera raw is not developed here: export JPEG, TIFF or PNG beside it."
 
 
 def scan(root: Path, params: IngestParams) -> Scan:
     """One frame per file whose extension promises a picture; files of the same stem get their extension as suffix.
 
-    Other files (text, video, camera raw) are ignored and counted: their names never promised a picture to us.
+    Other files are ignored and counted: their names never promised a picture to us. Clips and camera raw with no
+    picture of the same name beside them are told by name.
     """
     tree = walk(root)
     pictures = [path for path in tree.files if is_picture(path)]
@@ -36,9 +46,21 @@ def scan(root: Path, params: IngestParams) -> Scan:
                 device=device_of(path, params.device),
             )
         )
-    ignored = tree.ignored + len(tree.files) - len(pictures)
-    told = notes(named_bursts(pictures), live_photos(tree.files))
-    return Scan(frames, tree.rejects, ignored, notes=told, litter=dict(tree.litter))
+    clips = [path for path in tree.files if is_video(path)]
+    raw = [path for path in tree.files if posixpath.splitext(path)[1].lower() in RAW]
+    unused = {
+        advice: lone
+        for advice, of_kind in ((CLIP_ADVICE, clips), (RAW_ADVICE, raw))
+        if (lone := tuple(path for path in of_kind if not stems[posixpath.splitext(path)[0]]))
+    }
+    live = {posixpath.splitext(path)[0] for path in clips if stems[posixpath.splitext(path)[0]]}
+    told = list(burst_notes(named_bursts(pictures)))
+    if live:
+        told.append(f"{len(live)} pictures are live photos: the clip beside each is not used.")
+    if CLIP_ADVICE in unused:
+        told.append(f"{len(unused[CLIP_ADVICE])} clips of video beside the photos are not used.")
+    ignored = tree.ignored + len(tree.files) - len(pictures) - sum(map(len, unused.values()))
+    return Scan(frames, tree.rejects, ignored, notes=tuple(told), litter=dict(tree.litter), unused=unused)
 
 
 def detect(files: Sequence[str]) -> dict[str, str] | None:

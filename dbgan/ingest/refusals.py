@@ -31,9 +31,12 @@ def save_origins(name: str, out: Path, origins: dict[str, str]) -> None:
 
 
 def say_scan(name: str, scan: Scan) -> None:
-    """What the scan found out: its notes, and how many files were left alone."""
+    """What the scan found out: its notes, files that are not used although they may be missed, how many others."""
     for note in scan.notes:
         print(f"{name}: {note}", flush=True)
+    for advice, paths in scan.unused.items():
+        more = f" and {len(paths) - MOST_LISTED} more" if len(paths) > MOST_LISTED else ""
+        print(f"{name}: not used: {', '.join(map(_shown, paths[:MOST_LISTED]))}{more}. {advice}", flush=True)
     if scan.ignored:
         litter = ", ".join(f"{count} {kind}" for kind, count in sorted(scan.litter.items()))
         said = f"; of them {litter}" if litter else ""
@@ -55,8 +58,7 @@ def check_rejects(name: str, out: Path, origins: dict[str, str], samples: int, l
     total = samples + len(rows)
     share = len(rows) / total
     for path, reason, detail in named[:MOST_LISTED]:
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        print(f"{name}: refused {shown} ({reason}: {detail})", flush=True)
+        print(f"{name}: refused {_shown(path)} ({reason}: {detail})", flush=True)
     if len(rows) > MOST_LISTED:
         print(f"{name}: ... and {len(rows) - MOST_LISTED} more, all in {out / 'rejects.parquet'}", flush=True)
     if share > limit:
@@ -68,3 +70,8 @@ def check_rejects(name: str, out: Path, origins: dict[str, str], samples: int, l
             f"Next: look at `dbgan corpus info {out} --rejects`, then mend or remove the files, "
             "or raise max_reject_fraction."
         )
+
+
+def _shown(path: str) -> str:
+    """A path as it may be printed: bytes that are no text as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()

@@ -83,6 +83,7 @@ class Scan:
         ignored: how many files were none of its business. litter: those of them that desktops leave behind, by kind.
         kind: of the corpus. notes: sentences for its card.
         files: files to be looked into before their frames are known (`layouts.Layout.look`); empty for most layouts.
+        unused: what to do -> files that somebody may believe to be in the corpus, and that this layout cannot take.
     """
 
     frames: list[Frame]
@@ -92,6 +93,7 @@ class Scan:
     notes: tuple[str, ...] = ()
     litter: dict[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

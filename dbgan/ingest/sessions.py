@@ -1,4 +1,4 @@
-"""What belongs together among captures: bursts, live photos, and sessions (pictures without a long gap between them).
+"""What belongs together among captures: bursts and sessions (pictures without a long gap between them).
 
 Times are local and say no zone: they order the pictures of one folder and are compared with nothing else. A burst is
 never divided.
@@ -16,9 +16,8 @@ from pathlib import Path
 
 from dbgan.corpus.recordings import ROOT_SEQUENCE
 from dbgan.image.metadata import read_allowed
-from dbgan.image.video import is_video
 from dbgan.ingest.digests import DigestCache, FileState
-from dbgan.ingest.scan import Frame, Scan, is_picture
+from dbgan.ingest.scan import Frame, Scan
 from dbgan.params import IngestParams
 
 READER = "captured_at 1"
@@ -57,29 +56,12 @@ def named_bursts(paths: Iterable[str]) -> list[list[str]]:
     return [members for members in bursts.values() if len(members) > 1]
 
 
-def live_photos(files: Iterable[str]) -> int:
-    """Pictures with a clip of the same name beside them (HEIC or JPEG, and MOV or MP4)."""
-    pictures, clips = set(), set()
-    for path in files:
-        stem = posixpath.splitext(path)[0]
-        if is_picture(path):
-            pictures.add(stem)
-        elif is_video(path):
-            clips.add(stem)
-    return len(pictures & clips)
-
-
-def notes(bursts: Sequence[Sequence[str]], live: int) -> tuple[str, ...]:
-    """Sentences for the card; none where there is nothing to tell."""
-    said = []
-    if bursts:
-        pictures = sum(len(members) for members in bursts)
-        said.append(
-            f"{pictures} pictures are of {len(bursts)} bursts: `near_bits` and `keep_per_burst` of `curate` thin them."
-        )
-    if live:
-        said.append(f"{live} pictures are live photos: the clip beside each is not used.")
-    return tuple(said)
+def burst_notes(bursts: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The sentence for the card; none where there are no bursts."""
+    if not bursts:
+        return ()
+    pictures = sum(len(members) for members in bursts)
+    return (f"{pictures} pictures are of {len(bursts)} bursts: `near_bits` and `keep_per_burst` of `curate` thin them.",)
 
 
 def look(
@@ -100,6 +82,7 @@ def look(
         folders[frame.sequence].append(frame)
     frames: list[Frame] = []
     bursts = named_bursts(frame.paths["blur"] for frame in scan.frames)
+    others = [note for note in scan.notes if note not in burst_notes(bursts)]
     together = {path: members[0] for members in bursts for path in members}
     named = {path for members in bursts for path in members}
     sessions = 0
@@ -112,9 +95,8 @@ def look(
             own = name if folder == ROOT_SEQUENCE else f"{folder}/{name}"
             frames += [replace(by_path[path], sequence=own) for path in paths]
         bursts += [run for run in _timed_bursts(times) if not named & {*run}]
-    live = tuple(note for note in scan.notes if "live photos" in note)
     said = f"Sequences are sessions: {sessions} of them, with gaps of more than {params.session_gap_min:g} min between."
-    return replace(scan, frames=frames, notes=(said, *notes(bursts, 0), *live))
+    return replace(scan, frames=frames, notes=(said, *burst_notes(bursts), *others))
 
 
 def _captured_at(path: Path) -> str:

@@ -66,7 +66,7 @@ def test_captures_take_folders_as_sequences_and_stems_as_frames(tmp_path: Path) 
     root = touch(tmp_path, "a/b/IMG_1.JPG", "IMG_9.png", "a/notes.txt", "a/IMG_1.dng", "a/clip.mp4")
     scan = captures.scan(root, CAPTURES)
     assert [(f.sequence, f.frame) for f in scan.frames] == [("root", "IMG_9"), ("a/b", "IMG_1")]
-    assert scan.ignored == 3
+    assert (scan.ignored, [*scan.unused.values()]) == (1, [("a/clip.mp4",), ("a/IMG_1.dng",)])
 
 
 def test_twins_of_one_stem_get_their_extension(tmp_path: Path) -> None:

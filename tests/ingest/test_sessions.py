@@ -96,12 +96,31 @@ def test_a_burst_is_never_divided_and_is_told(tmp_path: Path) -> None:
 
 
 def test_live_photos_are_told_and_their_clips_left_alone(tmp_path: Path) -> None:
-    for name in ("IMG_1.HEIC", "IMG_1.MOV", "IMG_2.JPG", "IMG_2.mp4", "IMG_3.HEIC", "clip.MOV"):
+    for name in ("IMG_1.HEIC", "IMG_1.MOV", "IMG_2.JPG", "IMG_2.mp4", "IMG_3.HEIC", "IMG_3.DNG"):
         put(tmp_path / "raw" / name, b"x")
     scan = captures.scan(tmp_path / "raw", CAPTURES)
     assert [frame.frame for frame in scan.frames] == ["IMG_1", "IMG_2", "IMG_3"]
     assert scan.notes == ("2 pictures are live photos: the clip beside each is not used.",)
-    assert scan.ignored == 3
+    assert (scan.ignored, scan.unused) == (3, {})
+
+
+@pytest.mark.parametrize("params", [CAPTURES, SESSIONS])
+def test_clips_and_raw_files_that_no_picture_goes_with_are_named_with_what_to_do(
+    params: IngestParams, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "raw" / "dcim" / "IMG_1.jpg", photo(1))
+    for name in ("IMG_1.MOV", "VID_2.mp4", "VID_3.MOV", "IMG_4.DNG", "notes.txt"):
+        put(tmp_path / "raw" / "dcim" / name, b"x")
+    put(tmp_path / "raw" / "IMG_1.mov", b"of another folder")
+    ingest("c", params, tmp_path / "raw", tmp_path / "c")
+    said = capsys.readouterr().out
+    assert "not used: IMG_1.mov, dcim/VID_2.mp4, dcim/VID_3.MOV. For their frames add a source" in said
+    assert "layout `video`" in said
+    assert "not used: dcim/IMG_4.DNG. Camera raw is not developed here" in said
+    assert "2 other files ignored" in said
+    assert "3 clips of video beside the photos are not used." in noted(tmp_path / "c")
+    assert "1 pictures are live photos" in noted(tmp_path / "c")
+    assert "VID_2" not in noted(tmp_path / "c")
 
 
 def test_the_clip_behind_a_motion_photo_is_cut_off(tmp_path: Path, snapshot: Snapshot) -> None:
