@@ -93,7 +93,7 @@ def _usefulness(found: Usefulness) -> dict[str, Any]:
     told: dict[str, Any] = {"images": found.images, "input_psnr": found.input_psnr}
     for name, own in found.gains.items():
         ends = {"gain_db": float(np.mean(own.gains)), "lowest_db": min(own.gains), "highest_db": max(own.gains)}
-        told[name] = ends | {"patches": own.patches, "seeds": len(own.gains)}
+        told[name] = ends | {"patches": own.patches, "pictures": own.pictures, "seeds": len(own.gains)}
     return told
 
 

@@ -121,7 +121,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
         usefulness=measured.usefulness,
         alignment=numbers.alignment(measured.sets),
         drift=numbers.drift(measured.sets),
-        real_pictures=measured.sets["real"].pictures,
+        pictures={name: own.pictures for name, own in measured.sets.items()},
     )
     sentences = {"verdict": verdict.sentences(facts), "warnings": [*measured.notes, *verdict.warnings(facts)]}
     return numbers.numbers(measured) | sentences

@@ -46,11 +46,12 @@ class Gain:
 
     Attributes:
         gains: mean PSNR gain over the blurry input of each seed's network, dB.
-        patches: training pairs.
+        patches: training pairs. pictures: different ones that they were cut from.
     """
 
     gains: tuple[float, ...]
     patches: int
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def usefulness(
     tests = list(held_out(how, datasets))
     before = [pair_psnr(blur, sharp) for blur, sharp in tests]
     gains = {}
+    frames = _used(how, min(how.images, len(variants_of(synthetic))))
+    own = _used(how, sum(min(how.images, len(source.table)) for source in paired))
     for name, patches in training_sets(synthetic, paired, params, how).items():
         found = []
         for seed in range(how.seeds):
@@ -81,7 +84,7 @@ def usefulness(
                 pair_psnr(restore(blur, network, tile=TILE, threads=params.threads), sharp) for blur, sharp in tests
             ]
             found.append(float(np.mean(np.subtract(after, before))))
-        gains[name] = Gain(tuple(found), len(patches))
+        gains[name] = Gain(tuple(found), len(patches), own if name == "pairs" else frames)
     return Usefulness(gains, len(tests), float(np.mean(before)))
 
 
@@ -109,6 +112,11 @@ def training_sets(
     if paired:
         made["pairs"] = list(_own_pairs(paired, params, how))
     return {name: patches[: how.patches] for name, patches in made.items()}
+
+
+def _used(how: UsefulnessParams, available: int) -> int:
+    """Pictures that patches are cut from, of those available: an equal number from each, until there are enough."""
+    return -(-how.patches // -(-how.patches // available)) if available else 0
 
 
 def trained(patches: Sequence[Pair], how: UsefulnessParams, seed: int, threads: int) -> Probe:

@@ -13,7 +13,7 @@ from dbgan.evaluate.audit.usefulness import Usefulness
 from dbgan.image.quality import IDENTITY_DB
 
 FEW_PICTURES = 30
-"""Below this many real captures the intervals say more than the numbers."""
+"""Below this many pictures of a set the intervals say more than the numbers, and a network learns them by heart."""
 
 SURELY_TOLD = 0.9
 """AUC from which on a classifier tells nearly every picture."""
@@ -56,7 +56,7 @@ class Facts:
         repeated_z: pairs whose z another pair has as well, and pairs with a z.
         usefulness: what a small network learns from it; None where that is off.
         alignment, drift: set of pairs -> see `numbers.alignment` and `numbers.drift`.
-        real_pictures: real captures that were measured.
+        pictures: set -> pictures that were measured.
     """
 
     blur: str
@@ -72,7 +72,7 @@ class Facts:
     usefulness: Usefulness | None
     alignment: Mapping[str, Mapping[str, float]]
     drift: Mapping[str, Mapping[str, float]]
-    real_pictures: int
+    pictures: Mapping[str, int]
 
 
 def sentences(facts: Facts) -> list[str]:
@@ -101,7 +101,10 @@ def _usefulness(facts: Facts) -> list[str]:
     found = facts.usefulness
     if found is None:
         return []
-    own = {name: f"{sum(gain.gains) / len(gain.gains):+.2f} dB" for name, gain in found.gains.items()}
+    own = {
+        name: f"{sum(gain.gains) / len(gain.gains):+.2f} dB ({gain.pictures} pictures)"
+        for name, gain in found.gains.items()
+    }
     ends = found.gains["synthetic"].gains
     beside = [f"{own[name]} from {BESIDE[name]}" for name in ("pairs", "kernel") if name in own]
     return [
@@ -250,10 +253,34 @@ def warnings(facts: Facts) -> list[str]:
             f"Blurry halves differ from sharp ones by {drift['levels']:.1f} of 255 levels where blur changes little "
             f"({channels} on average): this is another picture, and not only a blurred one."
         )
-    if facts.real_pictures < FEW_PICTURES:
+    return found + _few(facts)
+
+
+def _few(facts: Facts) -> list[str]:
+    """Sets of so few pictures that their numbers are those of a few scenes."""
+    real, pairs = (facts.pictures.get(name, FEW_PICTURES) for name in ("real", "pairs"))
+    found = []
+    if real < FEW_PICTURES:
         found.append(
-            f"Only {facts.real_pictures} real captures were compared: the intervals are wide, and another few "
-            "photographs may change the verdict."
+            f"Only {real} real captures were compared: the intervals are wide, and another few photographs may change "
+            "the verdict."
+        )
+    if pairs < FEW_PICTURES:
+        found.append(
+            f"Only {pairs} pictures of the paired sources were compared: their distances are those of a few scenes, "
+            "and say little of their kind of blur."
+        )
+    learned = facts.usefulness.gains if facts.usefulness is not None else {}
+    words = {"synthetic": f"sharp frames under {facts.blur} blur", "pairs": "of the paired sources"}
+    few = [
+        f"{learned[name].pictures} {of}"
+        for name, of in words.items()
+        if name in learned and learned[name].pictures < FEW_PICTURES
+    ]
+    if few:
+        found.append(
+            f"Usefulness: a small network learned from few pictures ({', '.join(few)}). It may know them by heart, and "
+            "gain less than the same blur would give on more scenes."
         )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dbgan.evaluate.audit.gates import AuditGateError
 from dbgan.evaluate.audit.numbers import rounding
 from dbgan.evaluate.audit.run import as_json, audit, measure
 from dbgan.evaluate.audit.tables import quantiles
+from dbgan.evaluate.audit.usefulness import Gain, Usefulness
 from dbgan.image.codec import decode
 from dbgan.params import AuditParams, ClassifierParams, FeatureParams, GateParams
 from tests.tiny_corpora import Tiny, lineage, moved, scene, write
@@ -139,6 +140,19 @@ def test_captures_of_another_size_are_warned_of_with_what_helps(equal: dict[str,
     assert said
     assert said[0].endswith("or choose captures of the frames' size.")
     assert not any("long side" in text for text in equal["warnings"])
+
+
+def test_sets_of_few_pictures_are_warned_of_with_the_number(tmp_path: Path) -> None:
+    measured = measure("demo", PARAMS, project(tmp_path, 9))
+    gains = {"synthetic": Gain((0.1,), 512, 64), "kernel": Gain((0.0,), 512, 64), "pairs": Gain((-1.7,), 512, 8)}
+    value = as_json(replace(measured, usefulness=Usefulness(gains, 6, 23.0)))
+    learned = next(text for text in value["verdict"] if "A small network that learned" in text)
+    assert "by +0.10 dB (64 pictures) against" in learned
+    assert "-1.70 dB (8 pictures) from the paired sources' own blur" in learned
+    said = "\n".join(value["warnings"])
+    assert f"Only {FRAMES} pictures of the paired sources were compared" in said
+    assert "Usefulness: a small network learned from few pictures (8 of the paired sources)." in said
+    assert value["usefulness"]["pairs"]["pictures"] == 8
 
 
 def test_z_sensitivity_is_the_mean_difference_of_variants(equal: dict[str, Any], alone: dict[str, Any]) -> None:

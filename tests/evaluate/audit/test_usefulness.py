@@ -57,7 +57,7 @@ def test_the_right_blur_teaches_and_no_blur_teaches_nothing(tmp_path: Path) -> N
     assert min(found.gains["synthetic"].gains) > 0.06
     assert max(abs(gain) for gain in found.gains["pairs"].gains) < 0.02
     assert found.images == 3
-    assert {gain.patches for gain in found.gains.values()} == {24}
+    assert {(gain.patches, gain.pictures) for gain in found.gains.values()} == {(24, 6)}
 
 
 def test_the_same_seed_trains_the_same_probe_and_another_seed_another(tmp_path: Path) -> None:
