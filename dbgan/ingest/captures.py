@@ -20,7 +20,7 @@ RAW = frozenset(
 )
 """Extensions of cameras' raw files, which nothing here develops."""
 
-CLIP_ADVICE = "For their frames add a source of the same root with layout `video` and `take: blurry` (docs/data/own.md)."
+CLIP_ADVICE = "For their frames add a source of the same root, layout `video`, `take: blurry` (docs/data/own.md)."
 RAW_ADVICE = "Camera raw is not developed here: export JPEG, TIFF or PNG beside it."
 
 

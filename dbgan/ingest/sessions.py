@@ -61,7 +61,8 @@ def burst_notes(bursts: Sequence[Sequence[str]]) -> tuple[str, ...]:
     if not bursts:
         return ()
     pictures = sum(len(members) for members in bursts)
-    return (f"{pictures} pictures are of {len(bursts)} bursts: `near_bits` and `keep_per_burst` of `curate` thin them.",)
+    thinned = "`near_bits` and `keep_per_burst` of `curate` thin them."
+    return (f"{pictures} pictures are of {len(bursts)} bursts: {thinned}",)
 
 
 def look(

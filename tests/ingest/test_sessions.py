@@ -114,7 +114,7 @@ def test_clips_and_raw_files_that_no_picture_goes_with_are_named_with_what_to_do
     put(tmp_path / "raw" / "IMG_1.mov", b"of another folder")
     ingest("c", params, tmp_path / "raw", tmp_path / "c")
     said = capsys.readouterr().out
-    assert "not used: IMG_1.mov, dcim/VID_2.mp4, dcim/VID_3.MOV. For their frames add a source" in said
+    assert "not used: IMG_1.mov, dcim/VID_2.mp4, dcim/VID_3.MOV. For their frames add a source of the same root" in said
     assert "layout `video`" in said
     assert "not used: dcim/IMG_4.DNG. Camera raw is not developed here" in said
     assert "2 other files ignored" in said
