@@ -1,7 +1,8 @@
-"""`dbgan params explain [KEY]`: what each key of params.yaml means and may be, and what the paper's preset says."""
+"""`dbgan params explain|check`: what each key of params.yaml means and may be; what a project still lacks."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,13 +10,8 @@ import typer
 params_app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Explain the keys of params.yaml.",
+    help="Explain the keys of params.yaml, and check a project's.",
 )
-
-
-@params_app.callback()
-def params() -> None:
-    """Keeps `explain` a verb below `params`: typer would merge a single command into its parent."""
 
 
 @params_app.command()
@@ -33,3 +29,16 @@ def explain(
         raise ParamsError(found)
     for entry in found:
         typer.echo(text_of(entry, short=len(found) > 12))
+
+
+@params_app.command()
+def check() -> None:
+    """Check params.yaml in this folder and what `dvc repro` needs beside it: raw folders, files of decisions."""
+    from dbgan.errors import DbganError
+    from dbgan.params import load
+    from dbgan.project.ready import lacking
+
+    params = load()
+    if found := lacking(params, Path()):
+        raise DbganError("\n".join(found))
+    typer.echo(f"params.yaml: fine; {len(params.sources)} sources, their raw folders and files of decisions are there.")

@@ -24,7 +24,8 @@ def new(
         typer.echo(f"  {name}")
     typer.echo(f"{folder}: a project of preset {preset}.")
     typer.echo(
-        f"Next: cd {shlex.quote(str(folder))} && git init && dvc repro. Your data: datasets/README.md, params.yaml."
+        f"Next: cd {shlex.quote(str(folder))} && git init && dvc repro. Your data: datasets/README.md, "
+        "params.yaml, then dbgan params check."
     )
 
 

@@ -59,6 +59,17 @@ def refuse_unnamed(params: Params) -> None:
                 )
 
 
+def refuse_without_decisions(name: str) -> None:
+    """Stop before an ingest whose curation DVC would not start: it ends there in nothing but "No such file"."""
+    reviews = DATASETS / "reviews" / f"{name}.csv"
+    if not reviews.is_file():
+        raise DbganError(
+            f"{reviews}: no such file. People's decisions on {name} belong there, and its curation depends on it.\n"
+            f"Next: echo key,decision,note > {reviews}\n"
+            "and run the same command again. `dbgan params check` looks at all sources."
+        )
+
+
 def main(run: Callable[[Params], None]) -> None:
     """Run a stage. Exit 1: found wrong; 2: bad params or usage; 130: interrupted (state is kept)."""
     try:

@@ -32,8 +32,8 @@ def read_decisions(path: Path) -> dict[str, Decision]:
             rows = list(csv.reader(handle))
     except FileNotFoundError:
         raise ParamsError(
-            f"{path}: no such file; people's decisions on this source belong there.\nNext: make an empty one: "
-            f"mkdir -p {path.parent} && touch {path}"
+            f"{path}: no such file; people's decisions on this source belong there.\n"
+            f"Next: mkdir -p {path.parent} && echo key,decision,note > {path}"
         ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ParamsError(f"{path}: cannot be read as CSV in UTF-8 ({error}).\nNext: save it as such.") from None

@@ -44,7 +44,7 @@ def test_a_damaged_file_is_refused_by_line(tmp_path: Path, text: str, expected: 
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match="touch"):
+    with pytest.raises(ParamsError, match="echo key,decision,note >"):
         read_decisions(tmp_path / "phone.csv")
 
 
