@@ -77,10 +77,15 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
         load(tmp_path / "params.yaml")
 
 
-def test_a_crop_that_discriminators_cannot_halve_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
-    values["bgan"]["demo"]["training"]["crop"] = 80
-    with pytest.raises(ParamsError, match=r"bgan\.demo\.training\.crop: .*multiple of 32 \(found 80\)"):
+@pytest.mark.parametrize("place", ["bgan.demo", "dbgan.common"])
+def test_a_crop_that_discriminators_cannot_halve_is_refused(tmp_path: Path, values: dict[str, Any], place: str) -> None:
+    first, second = place.split(".")
+    model = values[first][second]
+    model["training"]["crop"] = 72
+    with pytest.raises(ParamsError, match=rf"{place}: .*training\.crop 72: discriminator vgg128 .*set crop to 64, or "):
         load(written(tmp_path, values))
+    model["discriminator"]["kind"] = "patch"
+    load(written(tmp_path, values))
 
 
 def test_a_control_without_its_start_is_refused_before_dvc_stumbles_on_it(

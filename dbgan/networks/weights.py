@@ -61,12 +61,14 @@ FIT = "Next: use the file of the run that trained this network, or train again."
 
 
 def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor], next_step: str = FIT) -> None:
-    """Raise `WeightsError` naming every missing, surplus or mis-shaped tensor of `found`."""
+    """Raise `WeightsError` naming every tensor of `found` that is missing, surplus, of another shape or not finite."""
     wrong = [f"missing: {name} {tuple(expected[name].shape)}" for name in sorted(expected.keys() - found.keys())]
     wrong += [f"not of this network: {name}" for name in sorted(found.keys() - expected.keys())]
     for name in sorted(expected.keys() & found.keys()):
         if found[name].shape != expected[name].shape:
             wrong.append(f"{name}: expected {tuple(expected[name].shape)}, found {tuple(found[name].shape)}")
+        elif not bool(found[name].isfinite().all()):
+            wrong.append(f"{name}: holds NaN or infinite numbers, as a training that diverged leaves them")
     if wrong:
         listed = "\n  ".join(wrong)
         raise WeightsError(

@@ -37,7 +37,12 @@ class TrainingParams(Model):
     """What every training has in common."""
 
     seed: int = Field(0, description="of initial weights, order, crops, flips and noise")
-    crop: int = Field(128, ge=32, le=1024, multiple_of=32, description="px; discriminators halve it five times")
+    crop: int = Field(
+        128,
+        ge=24,
+        le=1024,
+        description="px; of discriminators vgg128 and vgg19 a multiple of 32: they halve it five times",
+    )
     batch: int = Field(4, ge=1, le=1024, description="crops per step, over all workers")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.99), description="Adam's")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -81,6 +86,15 @@ class TrainingParams(Model):
                 f"batch {self.batch} cannot be divided among {self.workers} workers: each computes an equal part of it"
             )
         return self
+
+
+def judgeable(crop: int, kind: str) -> None:
+    """Raise a ValueError for pydantic where a discriminator of `kind` cannot judge crops of `crop` px."""
+    if kind != "patch" and crop % 32:
+        raise ValueError(
+            f"training.crop {crop}: discriminator {kind} halves its crops five times; "
+            f"set crop to {max(1, round(crop / 32)) * 32}, or discriminator.kind to patch, which takes any size"
+        )
 
 
 class WarmupParams(Model):
@@ -141,6 +155,11 @@ class BganParams(Model):
     pool: int = Field(
         0, ge=0, le=100_000, description="past logits of D that join the batch in E[.] (relativistic); 0: none"
     )
+
+    @model_validator(mode="after")
+    def _crops_can_be_judged(self) -> BganParams:
+        judgeable(self.training.crop, self.discriminator.kind)
+        return self
 
     @model_validator(mode="after")
     def _layers_learn_from_neighbours(self) -> BganParams:
@@ -223,6 +242,11 @@ class DbganCommon(Model):
     discriminator: DiscriminatorParams = DiscriminatorParams()
     perceptual: PerceptualParams = PerceptualParams()
     training: TrainingParams = TrainingParams()
+
+    @model_validator(mode="after")
+    def _crops_can_be_judged(self) -> DbganCommon:
+        judgeable(self.training.crop, self.discriminator.kind)
+        return self
 
 
 class PretrainParams(Model):

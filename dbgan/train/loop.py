@@ -6,7 +6,8 @@ state is its weights, its optimizers and a few numbers; with these, resume is ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -160,16 +161,29 @@ def set_state(task: Task, record: Record, state: Mapping[str, Any]) -> None:
 
 
 def _checked_step(task: Task, step: int, folder: Path) -> dict[str, float]:
-    try:
+    with in_words(task.label, f"at step {step}", folder):
         return task.step(step)
+
+
+@contextlib.contextmanager
+def in_words(label: str, when: str, folder: Path, lower: str = "the learning rates of this model") -> Iterator[None]:
+    """A number that is lost inside ends in words: `DivergedError` with the loss terms and the last checkpoint.
+
+    Args:
+        label: of the training.
+        when: completes "is not finite".
+        folder: of its checkpoints.
+        lower: what may be too high.
+    """
+    try:
+        yield
     except NotFiniteError as error:
         terms = ", ".join(f"{name} {value:.6g}" for name, value in error.terms.items())
         good = checkpoints.latest_path(folder)
         raise DivergedError(
-            f"{task.label}: {error.what} is not finite at step {step} ({terms}).\n"
+            f"{label}: {error.what} is not finite {when} ({terms}).\n"
             f"Last good checkpoint: {good if good else 'none yet'}.\n"
-            "Next: lower the learning rates of this model, set training.clip_gradient (such as 1.0), "
-            "or try training.precision: fp32."
+            f"Next: lower {lower}, set training.clip_gradient (such as 1.0), or try training.precision: fp32."
         ) from None
 
 

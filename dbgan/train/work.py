@@ -33,7 +33,7 @@ from dbgan.image.codec import encode
 from dbgan.networks import save_weights
 from dbgan.recipe import code_digest, codec_versions, device_class, digest
 from dbgan.recipe import recipe as recipe_digest
-from dbgan.train.loop import Record, Row, Task, get_state, set_state, train
+from dbgan.train.loop import Record, Row, Task, get_state, in_words, set_state, train
 from dbgan.train.numerics import Numerics
 from dbgan.train.team import Team
 
@@ -209,12 +209,13 @@ def _write_outs(work: Work, folder: Path, task: Task, rows: list[Row]) -> None:
     for name, sheet in sheets.items():
         write_bytes(outs / name, encode(sheet.pixels, "png"))
     layouts = {name: sheet.layout for name, sheet in sheets.items()}
-    write_json(outs / "summary.json", {**_summary(work, task, rows), "pictures": layouts})
+    write_json(outs / "summary.json", {**_summary(work, folder, task, rows), "pictures": layouts})
     write_json(folder / "done.json", {p.name: sha256_file(p) for p in sorted(outs.iterdir()) if p.is_file()})
 
 
-def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
-    last: Row = {**rows[-1], **task.final_gauges()}
+def _summary(work: Work, folder: Path, task: Task, rows: list[Row]) -> dict[str, Any]:
+    with in_words(task.label, "in the discriminator that judges at the end", folder / "checkpoints", "judge.lr"):
+        last: Row = {**rows[-1], **task.final_gauges()}
     return {
         "kind": work.kind,
         "variant": work.variant,
@@ -230,7 +231,8 @@ def _summary(work: Work, task: Task, rows: list[Row]) -> dict[str, Any]:
 
 
 def _check_canary(work: Work, folder: Path, task: Task, started: dict[str, Any], code: str, team: Team) -> None:
-    found = team.agree(canary(task))
+    with in_words(task.label, "in the steps tried before the first", folder / "checkpoints"):
+        found = team.agree(canary(task))
     if started and started.get("canary") != found:
         raise StaleRevisionError(
             f"{folder}: this training was done by other code, and the first steps of the present code give other "

@@ -68,15 +68,17 @@ def test_every_tensor_that_does_not_fit_is_listed(tmp_path) -> None:
     del tensors["tail.1.bias"]
     tensors["head.weight"] = torch.zeros(5, 3, 3, 3)
     tensors["extra"] = torch.zeros(1)
+    tensors["tail.0.bias"] = torch.full((4,), float("nan"))
     save_file(tensors, path, metadata={"architecture": json.dumps(network.architecture)})
     with pytest.raises(WeightsError) as caught:
         load_weights(path)
     for part in (
         str(path),
-        "3 tensors do not fit",
+        "4 tensors do not fit",
         "missing: tail.1.bias (3,)",
         "not of this network: extra",
         "head.weight: expected (4, 3, 3, 3), found (5, 3, 3, 3)",
+        "tail.0.bias: holds NaN or infinite numbers",
         "Next: ",
     ):
         assert part in str(caught.value)

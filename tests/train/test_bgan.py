@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from dbgan.networks import load_weights
-from dbgan.params import BganParams, GeneratorParams
+from dbgan.params import BganParams, GeneratorParams, MatchParams, ScheduleParams
+from dbgan.train import losses
 from dbgan.train.bgan import BganTask, add_noise, luminance, match_colour, open_data, train_bgan
 from dbgan.train.numerics import Numerics
 
@@ -109,6 +110,51 @@ def test_colour_luminance_reaches_the_discriminator(bgan_params: BganParams, dat
     real, fake = trained._with_noise(0, torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4))
     assert torch.equal(real[:, 0], real[:, 2])
     assert torch.equal(fake[:, 0], fake[:, 1])
+
+
+def test_colours_and_noise_are_matched_before_the_discriminator_looks(
+    bgan_params: BganParams, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = task(bgan_params.model_copy(update={"match": MatchParams(noise=0.05)}), datasets)
+    sharp, seen = trained._sharp(4)[0], []
+    assert torch.equal(trained._real_batch("real", 4, sharp)[1::2], match_colour(trained._real(4)[0], sharp)[1::2])
+    monkeypatch.setattr(trained._critic, "warm", lambda real, fake: seen.append(real) or {})
+    trained._step("warmup", 4, 0)
+    assert float((seen[0] - trained._synthetic(4)[0]).std()) == pytest.approx(0.05, rel=0.05)
+
+
+def test_the_perceptual_loss_compares_with_its_own_sharp_input(
+    bgan_params: BganParams, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, seen = task(bgan_params, datasets), []
+    real = losses.perceptual
+    monkeypatch.setattr(losses, "perceptual", lambda *pictures: seen.append(pictures[2]) or real(*pictures))
+    trained._step("real", 4, 0)
+    assert torch.equal(seen[0], trained._sharp(4)[0])
+
+
+def test_each_phase_has_its_own_rates_and_the_discriminator_its_share(bgan_params: BganParams, datasets: Path) -> None:
+    rates = {"lr": 4e-4, "lr_end": 1e-4}
+    params = bgan_params.model_copy(update={"phase_real": ScheduleParams(steps=3, **rates), "discriminator_lr": 2e-4})
+    trained, found = task(params, datasets), []
+    for step in range(trained.total_steps):
+        lr = trained.step(step)["lr"]
+        found.append((lr, trained.optimizers["discriminator"].param_groups[0]["lr"]))
+    synthetic, real = (1e-3, 0.5005e-3, 1e-6), (4e-4, 2.5e-4, 1e-4)  # half a cosine: its ends and their middle
+    assert [lr for lr, _ in found] == pytest.approx([0.0] * 3 + [*synthetic, *real])
+    shares = [0.2 * lr for lr in synthetic] + [0.5 * lr for lr in real]
+    assert [lr for _, lr in found] == pytest.approx([params.warmup.lr] * 3 + shares)
+
+
+@pytest.mark.parametrize("network", ["residual", "trajectory"])
+def test_patches_are_judged_on_crops_of_any_size(bgan_params: BganParams, datasets: Path, network: str) -> None:
+    values = bgan_params.model_dump(mode="json")
+    values["training"]["crop"], values["discriminator"]["kind"] = 37, "patch"
+    values["generator"] = {"network": network, "blocks": 1, "width": 8}
+    values |= {"content": 1.0, "moving": float(network == "trajectory")}
+    trained = task(BganParams.model_validate(values), datasets)
+    trained.rehearse()
+    assert trained._sharp(0)[0].shape[2:] == (37, 37)
 
 
 def test_weights_of_zero_leave_their_terms_out(bgan_params: BganParams, datasets: Path) -> None:

@@ -87,6 +87,17 @@ def test_the_loss_is_the_weighted_sum_of_the_papers_terms(common: DbganCommon, d
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_perceptual_loss_compares_with_the_sharp_target(
+    common: DbganCommon, datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(common, L1, datasets, tmp_path)
+    trained, seen = task(common, BASE, datasets, tmp_path / "weights.safetensors"), []
+    real = losses.perceptual
+    monkeypatch.setattr(losses, "perceptual", lambda *pictures: seen.append(pictures[2]) or real(*pictures))
+    trained.step(0)
+    assert torch.equal(seen[0], trained._batches(0)[1])
+
+
 def test_content_is_l1_or_mse(common: DbganCommon, datasets: Path) -> None:
     l1, mse = (task(common, L1.model_copy(update={"content": kind}), datasets) for kind in ("l1", "mse"))
     blurry, sharp = l1._batches(0)

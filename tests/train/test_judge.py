@@ -13,10 +13,13 @@ from dbgan.corpus.selection import read_selection, write_selection
 from dbgan.errors import CorpusError
 from dbgan.networks import discriminator
 from dbgan.params import BganParams, JudgeParams, TrainingParams
+from dbgan.train import bgan
 from dbgan.train.bgan import open_data, train_bgan
 from dbgan.train.gauges import bgan_warnings
 from dbgan.train.judge import Seen, judged
+from dbgan.train.loop import DivergedError
 from dbgan.train.numerics import Numerics
+from dbgan.train.optimise import NotFiniteError
 
 NUMERICS = Numerics("cpu", bf16=False, threads=1)
 PARAMS = JudgeParams(steps=20, lr=2e-3, batches=16)
@@ -77,6 +80,19 @@ def test_without_pictures_that_training_has_not_seen_it_is_refused(
     with pytest.raises(CorpusError, match=r"no kept sample of split 'val' in phones; `judge` asks about what"):
         open_data(asking, tmp_path)
     assert len(open_data(bgan_params, tmp_path).captures) == 9
+
+
+def test_a_judge_that_loses_a_number_says_which_rate_to_lower(
+    bgan_params: BganParams, datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> dict[str, float]:
+        raise NotFiniteError("the gradient", {"loss": 0.5})
+
+    monkeypatch.setattr(bgan, "judged", lost)
+    asking = bgan_params.model_copy(update={"judge": JudgeParams(steps=3, batches=2)})
+    words = r"is not finite in the discriminator that judges at the end \(loss 0\.5\)(.|\n)*Next: lower judge\.lr"
+    with pytest.raises(DivergedError, match=words):
+        train_bgan("toy", asking, datasets, tmp_path / "toy")
 
 
 def test_a_blur_that_is_told_apart_is_warned_of() -> None:

@@ -65,6 +65,13 @@ def test_an_annealing_goes_on_from_its_memory() -> None:
     assert first + rates(falling(), losses[3:], dict(memory)) == rates(falling(), losses, {})
 
 
+def test_phases_wait_for_their_own_losses() -> None:
+    memory: dict[str, float] = {}
+    rates(falling(), [9.0] * 5, memory)
+    other = Annealing(falling(), memory, "real")
+    assert (Annealing(falling(), memory, "content").rate(5), other.rate(0)) == pytest.approx((0.1, 1.0))
+
+
 def linear(value: float) -> nn.Linear:
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, value)
@@ -77,6 +84,10 @@ def test_adams_first_step_is_the_rate_against_the_gradient() -> None:
     values = update(network, adam(network, TrainingParams()), {"loss": loss, "other": loss * 2}, lr=0.25, clip=0.0)
     assert network.weight.item() == pytest.approx(0.75)  # Adam's first step has the size of the rate
     assert values == {"loss": 3.0, "other": 6.0}
+
+
+def test_the_decays_of_adam_are_those_of_params() -> None:
+    assert adam(linear(1.0), TrainingParams(betas=(0.5, 0.95))).param_groups[0]["betas"] == (0.5, 0.95)
 
 
 def test_clipping_bounds_the_norm_of_the_whole_gradient() -> None:

@@ -23,7 +23,7 @@ from dbgan.files import state_dir
 from dbgan.params import AdversarialParams, BganParams, DbganCommon, PretrainParams, TrainingParams
 from dbgan.recipe import digest
 from dbgan.train import bgan as bgan_module
-from dbgan.train import checkpoints, optimise, work
+from dbgan.train import checkpoints, loop, optimise, work
 from dbgan.train import dbgan as dbgan_module
 from dbgan.train.bgan import BganTask, train_bgan
 from dbgan.train.dbgan import REVISION, DbganTask, pretrain, train_adversarial
@@ -244,6 +244,27 @@ def test_a_lost_number_names_the_step_the_terms_and_the_last_good_checkpoint(
     assert f"at step {bad_step} (loss nan)" in message
     assert ("step-00000004.pt" if bad_step else "none yet") in message
     assert all(bool(torch.isfinite(p).all()) for p in task.generator.parameters())
+
+
+def test_a_number_lost_in_the_rehearsal_is_told_as_fully(
+    datasets: Path, common: DbganCommon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The canary tries each phase before the first step: what starts from bad weights is lost there."""
+    real = dbgan_module.losses.content
+    monkeypatch.setattr(dbgan_module.losses, "content", lambda *of: real(*of) * float("nan"))
+    words = r"train dbgan l1: loss term 'loss' is not finite in the steps tried before the first \(loss nan\)\.\n"
+    with pytest.raises(DivergedError, match=words + "Last good checkpoint: none yet"):
+        pretrain(common, SCHEDULE, datasets, tmp_path / "l1")
+
+
+def test_a_warning_is_said_once_whatever_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    said: set[str] = set()
+    for step, text in ((3, "BGAN tints (by 2 %)"), (6, "BGAN tints (by 3 %)"), (9, "BGAN sharpens (by 2 %)")):
+        loop._say([text], "train bgan toy", step, said)
+    assert capsys.readouterr().out.splitlines() == [
+        "train bgan toy, step 3: warning: BGAN tints (by 2 %)",
+        "train bgan toy, step 9: warning: BGAN sharpens (by 2 %)",
+    ]
 
 
 def test_training_imports_without_the_packages_of_other_stages() -> None:
