@@ -71,7 +71,7 @@ def test_bf16_is_close_to_fp32() -> None:
 def test_the_callers_settings_are_left_as_found() -> None:
     network = generator("dbgan", blocks=1, width=4).train()
     threads = torch.get_num_threads()
-    restore(picture(9, 9), network, threads=1)
+    restore(picture(9, 9), network, threads=threads + 1)
     assert network.training
     assert torch.get_num_threads() == threads
     with pytest.raises(DbganError):

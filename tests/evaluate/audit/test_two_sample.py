@@ -64,9 +64,9 @@ def test_colour_brightness_and_contrast_are_hidden_from_it() -> None:
 
 def test_a_second_run_gives_the_same_numbers() -> None:
     first, second = shots(0, 6, lambda p: p), shots(50, 6, lambda p: moved(p, 9))
-    before = torch.get_num_threads()
-    assert told(first, second, steps=3) == told(first, second, steps=3)
-    assert torch.get_num_threads() == before
+    with threads(2):
+        assert told(first, second, steps=3) == told(first, second, steps=3)
+        assert torch.get_num_threads() == 2
 
 
 def test_too_few_pictures_or_sequences_are_said_in_words() -> None:
