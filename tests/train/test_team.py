@@ -23,6 +23,7 @@ from dbgan.train.numerics import Numerics
 from dbgan.train.optimise import NotFiniteError, update
 from dbgan.train.team import ALONE, Team, Workers
 from tests.train.conftest import NETWORKS, TRAINING
+from tests.train.processes import context
 
 SIZE = 2
 STEPS = 3
@@ -84,15 +85,14 @@ def walked(task: Task) -> Said:
     return {"terms": terms, "gradients": gradients, "weights": weights, "memory": dict(task.memory)}
 
 
-def worker(rank: int, folder: Path, common: str, bgan: str, datasets: Path) -> None:
+def worker(rank: int, folder: Path, common: DbganCommon, bgan: BganParams, datasets: Path) -> None:
     """One of `SIZE` processes: all cases, saved to `folder/RANK.pt`."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=SIZE)
-    models = DbganCommon.model_validate_json(common), BganParams.model_validate_json(bgan)
     said: Said = {}
     made = count_crops()
     for case in CASES:
-        said[case] = walked(build(case, Naive() if case == "naive" else Workers(), *models, datasets))
+        said[case] = walked(build(case, Naive() if case == "naive" else Workers(), common, bgan, datasets))
         said[case]["made"] = sorted(made)
         made.clear()
     said["parts"] = parts(Workers())
@@ -171,10 +171,14 @@ def toys(datasets: Path) -> tuple[DbganCommon, BganParams]:
 def together(
     toys: tuple[DbganCommon, BganParams], datasets: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Said]:
-    """What each worker has computed; started once for all cases, because a process takes seconds to import torch."""
+    """What each worker has computed; started once for all cases."""
     folder = tmp_path_factory.mktemp("team")
-    arguments = (folder, *(model.model_dump_json() for model in toys), datasets)
-    torch.multiprocessing.spawn(worker, arguments, nprocs=SIZE)
+    processes = [context().Process(target=worker, args=(rank, folder, *toys, datasets)) for rank in range(SIZE)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * SIZE
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(SIZE)]
 
 
