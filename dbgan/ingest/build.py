@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dbgan.corpus.layout import EncodedSample, Plan, Reject, origin_digest, pixel_digest
-from dbgan.errors import DbganError, ImageError
+from dbgan.errors import ImageError
 from dbgan.image import quality
 from dbgan.image.codec import Stored, sniff, store
 from dbgan.image.metadata import read_allowed
 from dbgan.image.readers import Icc
-from dbgan.ingest.digests import FileState
+from dbgan.ingest.digests import FileState, gone, refuse_changed
 
 NAME = "ingest"
 REVISION = 7
@@ -213,17 +212,11 @@ class IngestBuilder:
         """The file's bytes; an error where it is no longer the file whose digest is in the recipe."""
         full = Path(self.root) / path
         try:
-            with full.open("rb") as handle:
-                status = os.fstat(handle.fileno())
-                data = handle.read()
+            data = full.read_bytes()
         except OSError as error:
-            raise DbganError(f"{full}: cannot be read any more ({error.strerror}).\n{AGAIN}") from None
-        if (status.st_size, status.st_mtime_ns, len(data)) != (state.size, state.mtime_ns, state.size):
-            raise DbganError(f"{full}: changed while the source was being read.\n{AGAIN}")
+            raise gone(full, error) from None
+        refuse_changed(full, state, data)
         return data
-
-
-AGAIN = "Next: run the same command again; it plans anew and builds what changed."
 
 
 def wrong_extension(path: str, data: bytes) -> list[str]:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dbgan.corpus.layout import Kind, Reject
-from dbgan.errors import DbganError
 from dbgan.image import video
 from dbgan.image.codec import store_pixels
 from dbgan.image.video import ClipError, ClipFrame
-from dbgan.ingest.build import AGAIN, Item, Taken
-from dbgan.ingest.digests import DigestCache, FileState
+from dbgan.ingest.build import Item, Taken
+from dbgan.ingest.digests import DigestCache, FileState, refuse_changed
 from dbgan.ingest.scan import Frame, RejectedFile, Scan, device_of
 from dbgan.ingest.windows import WindowBuilder, average
 from dbgan.params import IngestParams
@@ -163,7 +162,7 @@ class ClipBuilder(WindowBuilder):
             yield from ((item, None) for item in items)
             return
         path = items[0].paths[0][1]
-        self._check_unchanged(path, items[0].states[0])
+        refuse_changed(Path(self.root) / path, items[0].states[0])
         needed = {index for span in spans for index in range(span.first, span.first + span.count)}
         gone = {index for index in needed if index < cursor.position} - cursor.held.keys()
         if cursor.path != path or gone:
@@ -180,10 +179,10 @@ class ClipBuilder(WindowBuilder):
                 window = [cursor.held[index] for index in range(span.first, span.first + span.count)]
                 yield item, (window, cursor.meta)
             except (ClipError, StopIteration, KeyError) as error:
-                self._check_unchanged(path, item.states[0])
+                refuse_changed(Path(self.root) / path, item.states[0])
                 detail = error.detail if isinstance(error, ClipError) else "the clip ends before this frame"
                 yield item, ClipError("unreadable", detail)
-        self._check_unchanged(path, items[0].states[0])
+        refuse_changed(Path(self.root) / path, items[0].states[0])
 
     def _reopen(self, cursor: _Cursor, path: str) -> None:
         full = Path(self.root) / path
@@ -191,15 +190,6 @@ class ClipBuilder(WindowBuilder):
         cursor.meta = video.metadata(full)
         needed = cursor.needed
         cursor.reading = video.frames(full, wanted=needed.__contains__, max_pixels=self.max_pixels)
-
-    def _check_unchanged(self, path: str, state: FileState) -> None:
-        full = Path(self.root) / path
-        try:
-            status = full.stat()
-        except OSError as error:
-            raise DbganError(f"{full}: cannot be read any more ({error.strerror}).\n{AGAIN}") from None
-        if (status.st_size, status.st_mtime_ns) != (state.size, state.mtime_ns):
-            raise DbganError(f"{full}: changed while the source was being read.\n{AGAIN}")
 
     def _take(self, item: Item, supplied: Any) -> Taken | Reject:
         if supplied is None:

@@ -9,6 +9,7 @@ its size and mtime were made equal; a copy, a move or a `chmod` costs reading th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -21,11 +22,13 @@ from types import TracebackType
 from typing import Any
 
 from dbgan import files
-from dbgan.errors import StorageError
+from dbgan.errors import DbganError, StorageError
 from dbgan.progress import progress
 
 RACY_NS = 2_000_000_000
 """A file changed less than 2 s ago may change again within its clock's tick: its digest is not remembered."""
+
+AGAIN = "Next: run the same command again; it plans anew and builds what changed."
 
 _BATCH = 1_000
 
@@ -203,6 +206,27 @@ class DigestCache:
             "Next: make room on this disk and its folder writable (or name another in DBGAN_STATE), and run the same "
             "command again."
         )
+
+
+def refuse_changed(path: Path, state: FileState, data: bytes | None = None) -> None:
+    """Raise `DbganError` where a file is no longer the one whose digest is in the recipe, by what the cache looks at.
+
+    Ask when it was read. Where the inode's time alone moved (a `chmod`, a backup's link) the digest of `data`, what was
+    read of a whole file, decides.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise gone(path, error) from None
+    if (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == (state.size, state.mtime_ns, state.ctime_ns):
+        return
+    if data is None or hashlib.sha256(data).hexdigest() != state.sha256:
+        raise DbganError(f"{path}: changed while the source was being read.\n{AGAIN}")
+
+
+def gone(path: Path, error: OSError) -> DbganError:
+    """What to raise for a file that was there when the source was planned."""
+    return DbganError(f"{path}: cannot be read any more ({error.strerror}).\n{AGAIN}")
 
 
 def _state(path: Path) -> FileState | OSError:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from dbgan.corpus.layout import ALLOWED_NUMBERS, Kind, Reject, empty_meta
-from dbgan.errors import DbganError, ImageError
+from dbgan.errors import ImageError
+from dbgan.image.codec import Stored
 from dbgan.image.metadata import device_name, printable, read_allowed
-from dbgan.ingest.build import AGAIN, IngestBuilder, Item, Taken
-from dbgan.ingest.digests import DigestCache, FileState
+from dbgan.ingest.build import IngestBuilder, Item, Taken
+from dbgan.ingest.digests import DigestCache, FileState, gone, refuse_changed
 from dbgan.ingest.scan import PICTURES, Frame, RejectedFile, Scan, device_of, walk
 from dbgan.ingest.tar_index import Member, members
 from dbgan.params import IngestParams
@@ -165,22 +166,25 @@ class TarBuilder(IngestBuilder):
 
     def _take(self, item: Item, supplied: Any) -> Taken | Reject:
         part: Members = item.part
-        stored, sources = {}, {}
+        stored: dict[str, Stored] = {}
         meta: dict[str, Any] = {}
-        with (Path(self.root) / item.paths[0][1]).open("rb") as handle:
-            status = os.fstat(handle.fileno())
-            state = item.states[0]
-            if (status.st_size, status.st_mtime_ns) != (state.size, state.mtime_ns):
-                raise DbganError(f"{handle.name}: changed while the source was being read.\n{AGAIN}")
-            for which, offset, size, _ in part.pictures:
-                data = sources[which] = os.pread(handle.fileno(), size, offset)
-                try:
-                    stored[which] = self._store(data)
-                except ImageError as error:
-                    return Reject(item.origin, error.reason, f"{which}: {error.detail}", item.sequence)
-                meta = meta or read_allowed(data)
-            if part.json and part.json[1] <= MAX_JSON:
-                meta = _told(os.pread(handle.fileno(), part.json[1], part.json[0]), meta)
+        path = Path(self.root) / item.paths[0][1]
+        try:
+            with path.open("rb") as handle:
+                sources = {which: os.pread(handle.fileno(), size, at) for which, at, size, _ in part.pictures}
+                told = part.json and part.json[1] <= MAX_JSON
+                side = os.pread(handle.fileno(), part.json[1], part.json[0]) if told else b""
+        except OSError as error:
+            raise gone(path, error) from None
+        refuse_changed(path, item.states[0])
+        for which, data in sources.items():
+            try:
+                stored[which] = self._store(data)
+            except ImageError as error:
+                return Reject(item.origin, error.reason, f"{which}: {error.detail}", item.sequence)
+            meta = meta or read_allowed(data)
+        if side:
+            meta = _told(side, meta)
         return Taken(stored, sources, meta)
 
 
