@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Literal, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, _imaging
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -118,6 +120,8 @@ def read_other(data: bytes, kind: str, check: Check, icc: Icc) -> Picture:
         check(*_promised(data))
         if boxes.is_sequence(data):
             raise ImageError("animated", "AVIF: image sequence")
+    if kind == "tiff":
+        _hush_libtiff()
     image = _plugin(kind)(io.BytesIO(data))
     check(*image.size)
     if kind == "tiff" and (packed := image.info.get("compression")) in _UNCHECKED:
@@ -131,6 +135,18 @@ def read_other(data: bytes, kind: str, check: Check, icc: Icc) -> Picture:
     pixels = _turned(_rgb(image, profile if icc == "srgb" else b""), turn)
     warnings = ("first_of_several",) if frames > 1 else ()
     return Picture(pixels, warnings=(*warnings, "rotated") if turn != 1 else warnings, profile=profile, mode=mode)
+
+
+@functools.cache
+def _hush_libtiff() -> None:
+    """Take away the handler, one for the process, by which Pillow's libtiff prints of damage without naming the file.
+
+    The refusal says that the file is damaged. Where libtiff is no library of its own its lines stay.
+    """
+    handler = getattr(ctypes.CDLL(_imaging.__file__), "TIFFSetErrorHandler", None)
+    if handler is not None:
+        handler.restype, handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        handler(None)
 
 
 def _profile(image: Image.Image) -> bytes:

@@ -172,8 +172,8 @@ class TarBuilder(IngestBuilder):
         try:
             with path.open("rb") as handle:
                 sources = {which: os.pread(handle.fileno(), size, at) for which, at, size, _ in part.pictures}
-                told = part.json and part.json[1] <= MAX_JSON
-                side = os.pread(handle.fileno(), part.json[1], part.json[0]) if told else b""
+                at, size = part.json[:2] if part.json else (0, 0)
+                side = os.pread(handle.fileno(), size, at) if size <= MAX_JSON else b""
         except OSError as error:
             raise gone(path, error) from None
         refuse_changed(path, item.states[0])

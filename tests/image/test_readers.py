@@ -95,3 +95,15 @@ def test_the_primary_picture_of_a_heif_with_several_is_taken_and_said() -> None:
         stored = codec.store(buffer.getvalue(), "png")
         assert stored.pixels[..., 0].min() > 150
         assert ("first_of_several" in stored.warnings) is several
+
+
+@pytest.mark.parametrize("packed", ["tiff_adobe_deflate", "tiff_lzw"])
+def test_a_damaged_tiff_is_refused_without_lines_of_libtiff_that_name_no_file(
+    packed: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = bytearray(saved(Image.fromarray(PICTURE), "TIFF", compression=packed))
+    codec.decode(bytes(whole))
+    for at in range(len(whole) // 4, len(whole) // 4 + 40):
+        whole[at] ^= 0xFF
+    assert reason(bytes(whole)) == "unreadable"
+    assert capfd.readouterr().err == ""
