@@ -7,6 +7,7 @@ take it away: `plus` over `control` by 0.1 dB can be certain where each mean is 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def compare(folders: Mapping[str, Path], resamples: int, out: Path) -> list[dict
     """Write differences.csv and metrics.json of every two restorers into `out`; returns the rows.
 
     differences.csv: mean of (variant - against) over the pictures of a source that both scored, its 95 % interval, and
-    the share of pictures on which variant is `better`. metrics.json: `{source}.{variant}-{against}.psnr_rgb`.
+    the share of pictures on which variant is `better`. metrics.json: `{source}.{variant}-{against}.psnr_rgb`, and the
+    means of every restorer under its name: one file for DVC, which must be told of each by name.
 
     Args:
         folders: name -> its folder of reports/evaluate, in the order of the parameters; later ones are compared
@@ -39,7 +41,7 @@ def compare(folders: Mapping[str, Path], resamples: int, out: Path) -> list[dict
     Raises:
         DbganError: scores are missing, or two restorers were scored on different pictures.
     """
-    tables = {name: _read(name, folder / "images.parquet") for name, folder in folders.items()}
+    tables = {name: pd.read_parquet(_there(name, folder / "images.parquet")) for name, folder in folders.items()}
     rows: list[dict[str, object]] = []
     for against, variant in itertools.combinations(tables, 2):
         rows += differences(variant, tables[variant], against, tables[against], resamples)
@@ -50,7 +52,8 @@ def compare(folders: Mapping[str, Path], resamples: int, out: Path) -> list[dict
         for row in rows
         if row["metric"] == "psnr_rgb"
     }
-    write_json(out / "metrics.json", means)
+    scored = {name: json.loads(_there(name, folder / "metrics.json").read_bytes()) for name, folder in folders.items()}
+    write_json(out / "metrics.json", scored | means)
     return rows
 
 
@@ -96,7 +99,7 @@ def summary(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return said
 
 
-def _read(name: str, path: Path) -> pd.DataFrame:
+def _there(name: str, path: Path) -> Path:
     if not path.is_file():
         raise DbganError(f"{path}: no scores of {name}.\nNext: dvc repro evaluate evaluate_external")
-    return pd.read_parquet(path)
+    return path

@@ -19,11 +19,11 @@ STAGE = """
 import json, pathlib, yaml
 params = yaml.safe_load(open("params.yaml"))
 level = params["synthesize"]["demo"]["variants"] + params["dbgan"]["finetune"]["plus"]["mix"]
-model, scores = pathlib.Path("models/dbgan/plus"), pathlib.Path("reports/evaluate/plus")
+model, scores = pathlib.Path("models/dbgan/plus"), pathlib.Path("reports/compare")
 for folder in (model, scores):
     folder.mkdir(parents=True, exist_ok=True)
 (model / "curves.csv").write_text("step,psnr\\n1,20\\n2,%s\\n" % (20 + level))
-(scores / "metrics.json").write_text(json.dumps({"demo-gopro-test.psnr_rgb": 20 + level}))
+(scores / "metrics.json").write_text(json.dumps({"plus": {"demo-gopro-test.psnr_rgb": 20 + level}}))
 """
 
 
@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A committed project whose one stage reads the keys that the page sets, and writes what the real ones write."""
     graph = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
     keys = ["synthesize.demo", "dbgan.finetune.plus"]
-    outs = [{"models/dbgan/plus": {"cache": True}}, "reports/evaluate/plus"]
+    outs = [{"models/dbgan/plus": {"cache": True}}, "reports/compare"]
     stage = {"cmd": "python stage.py", "deps": ["stage.py"], "params": keys, "outs": outs}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(graph | {"stages": {"train": stage}}))
     (tmp_path / "stage.py").write_text(STAGE)
@@ -73,7 +73,9 @@ def test_the_page_on_experiments_works_as_written(project: Path, monkeypatch: py
             values = yaml.safe_load(Path("params.yaml").read_text())
             assert values["synthesize"]["demo"]["variants"] == 1
     assert "synthesize.demo.variants" in said["dvc params diff"]
-    assert "demo-gopro-test.psnr_rgb" in said["dvc metrics diff"]
+    assert "plus.demo-gopro-test.psnr_rgb" in said["dvc metrics diff"]
+    assert "failed to load some" not in said["dvc metrics diff"]
+    assert "failed to load some plots" in said["dvc plots diff"]  # the page says why: this project has `plus` alone
     assert (project / "dvc_plots/index.html").is_file()
     assert "one-variant" in said["dvc exp show --only-changed"]
     assert run("dvc exp list --names-only", monkeypatch).strip() == ""
