@@ -19,7 +19,7 @@ import yaml
 
 from dbgan.ran import Ran
 from dbgan.report.graph import Stage, draw
-from dbgan.report.templating import rendered
+from dbgan.templating import rendered
 
 State = Literal["computed", "unchanged", "given back", "absent"]
 
@@ -80,7 +80,7 @@ def told(found: list[Stage], known: list[Item]) -> dict[str, tuple[str, str]]:
 def page(found: list[Stage], known: list[Item]) -> bytes:
     """The page of the run: the graph with what was cached, and a row per item."""
     content = {"headline": headline(known), "drawn": draw(found, told(found, known)), "states": STATES, "items": known}
-    return rendered("run.html.j2", content)
+    return rendered("dbgan.report", "run.html.j2", content)
 
 
 def headline(known: list[Item]) -> str:

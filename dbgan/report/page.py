@@ -21,7 +21,6 @@ from dbgan.report.noise import drawn
 from dbgan.report.pictures import Album, Fit
 from dbgan.report.sections import CorpusCard, audit, corpora, params_text, provenance, scored_by
 from dbgan.report.table import INPUT, METRIC_HEADS, ROW_NAMES, Scores, format_ends, format_metric, read_scores
-from dbgan.report.templating import rendered
 from dbgan.report.verdict import (
     Warned,
     audit_warnings,
@@ -31,6 +30,7 @@ from dbgan.report.verdict import (
     score_warnings,
     sentences,
 )
+from dbgan.templating import rendered
 
 LIMIT_BYTES = 15_000_000
 """A page above this is built again with smaller pictures."""
@@ -80,7 +80,7 @@ def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path
 
 def render(inputs: Inputs, params: Params, fit: Fit) -> bytes:
     """The page's bytes with pictures at one `fit`."""
-    return rendered("index.html.j2", _content(inputs, params, fit))
+    return rendered("dbgan.report", "index.html.j2", _content(inputs, params, fit))
 
 
 def _content(inputs: Inputs, params: Params, fit: Fit) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from dbgan.evaluate.audit.measures import MEASURES
 from dbgan.files import write_bytes
 from dbgan.image.codec import decode, encode
+from dbgan.templating import rendered
 
 FIGURES = (
     ("distances.png", "Distances by measure: 0 is the same as the real captures, 1 as far away as sharp frames"),
@@ -60,26 +59,22 @@ def write(name: str, value: Mapping[str, Any], failed: Sequence[str], labels: Ma
         labels: set -> its name in words.
         out: the report's folder.
     """
-    here = Path(__file__).parent / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
     named = {**labels, "floor": "floor: real against other real", "sharp": "ceiling: sharp frames"}
     columns = [column for column in COLUMNS if column in value["distance"] or column in value["classifier"]]
     figures = [(_data(out / file), caption) for file, caption in FIGURES if (out / file).is_file()]
-    text = environment.get_template("page.html.j2").render(
-        name=name,
-        verdict=value["verdict"],
-        warnings=value["warnings"],
-        failed=failed,
-        heads=[named[column] for column in columns],
-        rows=rows(value, columns),
-        figures=figures,
-        features=value["features"],
-        crops=value["strength"],
-        labels=named,
-    )
-    write_bytes(out / "index.html", text.encode())
+    content = {
+        "name": name,
+        "verdict": value["verdict"],
+        "warnings": value["warnings"],
+        "failed": failed,
+        "heads": [named[column] for column in columns],
+        "rows": rows(value, columns),
+        "figures": figures,
+        "features": value["features"],
+        "crops": value["strength"],
+        "labels": named,
+    }
+    write_bytes(out / "index.html", rendered("dbgan.evaluate.audit", "page.html.j2", content))
 
 
 def _cell(own: Mapping[str, float] | None) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""The templates of the report's pages."""
+"""Pages from templates: those of the report and of audits."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import jinja2
 
 
-def rendered(template: str, content: Mapping[str, Any]) -> bytes:
+def rendered(package: str, template: str, content: Mapping[str, Any]) -> bytes:
     """A page's bytes.
 
     Args:
-        template: file in `dbgan/report/templates`.
+        package: which holds the folder `templates`. template: a file in it.
         content: every name that it uses; a missing one is an error, and all text is escaped.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dbgan.report"),
+        loader=jinja2.PackageLoader(package),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
