@@ -2,7 +2,8 @@
 
 The ways take turns, `$DBGAN_BENCH_ROUNDS` times. `$DBGAN_BENCH_PAIRS`, `$DBGAN_BENCH_SIDE` (WIDTHxHEIGHT) and
 `$DBGAN_BENCH_BLOCKS` set the work, `$DBGAN_BENCH_PARTS` names its parts. Of dbgan's own ways the build is timed; the
-picture that it tries before is not. Part `steps` is told in CPU time of one thread, which others' work hardly changes.
+picture that it tries before is not. The loop people write has a process of its own, whose memory is as glibc has it.
+Part `steps` is told in CPU time of one thread, which others' work hardly changes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,7 @@ from rich.table import Table
 
 from benchmarks.codec import frame
 from dbgan.blur import KernelBlur
+from dbgan.blur.model import Record
 from dbgan.corpus import Corpus
 from dbgan.corpus.write import write_shard
 from dbgan.engine.memory import keep_freed_memory
@@ -44,7 +49,7 @@ from dbgan.recipe import has_bf16
 from dbgan.synthesize import BganBlur, blur_corpus
 from dbgan.synthesize.build import Pairs
 from dbgan.synthesize.learned import draw_noise
-from dbgan.synthesize.pairs import make_blurs
+from dbgan.synthesize.pairs import make_blurs, make_pairs
 from dbgan.synthesize.plan import plan, read_source
 from dbgan.synthesize.prepare import make_builder, settings_of
 
@@ -79,26 +84,25 @@ def run() -> None:
 def side_by_side(source: Path, weights: Path, root: Path) -> dict[str, tuple[float, float]]:
     """Median seconds, and least CPU seconds, of each way over the same frames."""
     pictures = [sample.images["sharp"] for sample in Corpus.open(source)]
-    torch.set_num_threads(THREADS)
+    keys = Corpus.open(source).keys
     cv2.setNumThreads(1)
-    blur = BganBlur(weights, precision=PRECISION)
-    blur.blur(pictures[0], draw_noise(0, "warm", 0))
-    shared = {"threads": THREADS, "precision": PRECISION}
+    network = BganBlur(weights, precision=PRECISION)
+    kernel = KernelBlur(**KernelParams.model_validate(light({})["kernel"]).model_dump())
+    # What a kernel leaves takes another time to encode than what it was given.
+    blurred = [kernel(p, seed=0, key=key, variant=0)[0] for p, key in zip(pictures, keys, strict=True)]
+    shared, unmeasured = {"threads": THREADS, "precision": PRECISION}, {"quality": False}
+    small = partial(blur_corpus, source, model="kernel")
+    ready = partial(combined, source, Ready(dict(zip(keys, blurred, strict=True))))
     ways: dict[str, Callable[[Path], object]] = {
-        "bare generator": lambda out: [blur.blur(p, draw_noise(0, "a", n)) for n, p in enumerate(pictures)],
+        "bare generator": lambda out: bare_generator(network, pictures),
         "dbgan blur, bgan": lambda out: blur_corpus(source, out, weights=weights, settings=shared),
         "bare decode + encode": lambda out: recode(source, blurred),
-        "dbgan blur, small kernel": lambda out: blur_corpus(source, out, model="kernel", settings=light(shared)),
-        "dbgan blur, small kernel, quality: false": lambda out: blur_corpus(
-            source, out, model="kernel", settings={**light(shared), "quality": False}
-        ),
-        "the loop people write, bgan": lambda out: todays_loop(source, weights, out),
+        "dbgan blur, small kernel": lambda out: small(out, settings=light(shared)),
+        "dbgan blur, small kernel, quality: false": lambda out: small(out, settings={**light(shared), **unmeasured}),
+        "dbgan blur, blurred elsewhere": lambda out: ready(out, light(shared)),
+        "dbgan blur, blurred elsewhere, quality: false": lambda out: ready(out, {**light(shared), **unmeasured}),
+        "the loop people write, bgan": lambda out: in_a_process("loop", source, weights, out),
     }
-    kernel = KernelBlur(**KernelParams.model_validate(light(shared)["kernel"]).model_dump())
-    # What a kernel leaves takes another time to encode than what it was given.
-    blurred = [
-        kernel(p, seed=0, key=key, variant=0)[0] for p, key in zip(pictures, Corpus.open(source).keys, strict=True)
-    ]
     ways = {name: way for name, way in ways.items() if part_of(name) in PARTS}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(ROUNDS):
@@ -106,13 +110,54 @@ def side_by_side(source: Path, weights: Path, root: Path) -> dict[str, tuple[flo
             out = root / f"out-{number}"
             started, worked = time.perf_counter(), time.process_time()
             with contextlib.redirect_stdout(io.StringIO()):
-                way(out)
-            seconds, worked = time.perf_counter() - started, time.process_time() - worked
+                done = way(out)
+            found = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
             told = metrics_file(out)
-            times[name].append((json.loads(told.read_text())["seconds"] if told.is_file() else seconds, worked))
+            found |= done if isinstance(done, dict) else {}
+            found |= {"seconds": json.loads(told.read_text())["seconds"]} if told.is_file() else {}
+            times[name].append((found["seconds"], found["cpu"]))
             told.unlink(missing_ok=True)
             shutil.rmtree(out, ignore_errors=True)
     return {name: (statistics.median(s for s, _ in found), min(w for _, w in found)) for name, found in times.items()}
+
+
+def bare_generator(blur: BganBlur, pictures: list[np.ndarray]) -> dict[str, float]:
+    """Blur pictures in memory and nothing else, by a thread that ends: its team of threads must not stay beside that of
+    the next way, or both would rest between any two steps."""
+
+    def work() -> dict[str, float]:
+        torch.set_num_threads(THREADS)
+        blur.blur(pictures[0], draw_noise(0, "warm", 0))
+        started, worked = time.perf_counter(), time.process_time()
+        for n, picture in enumerate(pictures):
+            blur.blur(picture, draw_noise(0, "a", n))
+        return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A blur that costs these cores nothing, as where a GPU makes it: its pictures are in memory."""
+
+    pictures: dict[str, np.ndarray]
+    name = "kernel"
+    revision = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Nothing to tell."""
+        return {}
+
+    def __call__(self, sharp: np.ndarray, *, seed: int, key: str, variant: int) -> tuple[np.ndarray, Record]:
+        """The picture that was blurred before."""
+        return self.pictures[key], Record(self.name, (), {})
+
+
+def combined(source: Path, blur: Ready, out: Path, settings: dict[str, Any]) -> None:
+    """As `blur_corpus`, with a blur of this file."""
+    params = SynthesizeParams.model_validate({"sharp": ["bench"], "model": "kernel", **settings})
+    make_pairs(out.name, [read_source(source)], {"kernel": blur}, params, out, 1, rehearse=True)
 
 
 def part_of(way: str) -> str:
@@ -131,7 +176,8 @@ def show(medians: dict[str, tuple[float, float]]) -> None:
         clock, cpu = (medians[limit][kind] / medians[name][kind] for kind in (0, 1))
         return f"{clock:.2f} of {limit}, {cpu:.2f} by CPU time"
 
-    notes = {name: share("bare decode + encode", name) for name in medians if "small kernel" in name}
+    codec = "bare decode + encode"
+    notes = {name: share(codec, name) for name in medians if part_of(name) == "kernel" and name != codec}
     if "dbgan blur, bgan" in medians:
         ours, loop = (medians[name][0] for name in ("dbgan blur, bgan", "the loop people write, bgan"))
         notes |= {"dbgan blur, bgan": share("bare generator", "dbgan blur, bgan")}
@@ -200,8 +246,6 @@ def light(shared: dict[str, Any]) -> dict[str, Any]:
 
 def recode(source: Path, blurred: list[np.ndarray]) -> None:
     """Decode each sharp picture and encode its blurry one, on as many threads as synthesis has for each of the two."""
-    from concurrent.futures import ThreadPoolExecutor
-
     corpus = Corpus.open(source)
     with ThreadPoolExecutor(THREADS) as threads:
 
@@ -212,18 +256,29 @@ def recode(source: Path, blurred: list[np.ndarray]) -> None:
         list(threads.map(one, corpus.keys, blurred))
 
 
-def todays_loop(source: Path, weights: Path, out: Path) -> None:
-    """Pillow decodes, the network takes contiguous fp32 pictures one by one, Pillow encodes, ShardWriter writes."""
+def todays_loop(source: Path, weights: Path, out: Path) -> dict[str, float]:
+    """Pillow decodes, the network takes contiguous fp32 pictures one by one, Pillow encodes, ShardWriter writes.
+
+    The first picture, which loads libraries and weights, is made twice and timed once, as a build's rehearsal does.
+    """
     out.mkdir()
     network = load_weights(weights).eval().to(memory_format=torch.contiguous_format)
     corpus = Corpus.open(source)
+
+    def blurred(n: int, key: str) -> tuple[np.ndarray, np.ndarray]:
+        sharp = np.asarray(Image.open(io.BytesIO(corpus.encoded(key, "sharp"))).convert("RGB"))
+        tensor = torch.from_numpy(sharp.copy()).permute(2, 0, 1)[None].contiguous().float() / 255
+        z = torch.tensor([draw_noise(0, key, n)], dtype=torch.float32)
+        blurry = network(tensor, z).clamp(0, 1)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+        return sharp, blurry
+
     with wds.ShardWriter(str(out / "%06d.tar"), maxcount=100, verbose=0) as sink, torch.no_grad():
+        blurred(0, corpus.keys[0])
+        started, worked = time.perf_counter(), time.process_time()
         for n, key in enumerate(corpus.keys):
-            sharp = np.asarray(Image.open(io.BytesIO(corpus.encoded(key, "sharp"))).convert("RGB"))
-            tensor = torch.from_numpy(sharp.copy()).permute(2, 0, 1)[None].contiguous().float() / 255
-            z = torch.tensor([draw_noise(0, key, n)], dtype=torch.float32)
-            blurry = network(tensor, z).clamp(0, 1)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+            sharp, blurry = blurred(n, key)
             sink.write({"__key__": f"{n:06d}", "blur.png": png(blurry), "sharp.png": png(sharp), "json": {"key": key}})
+    return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -258,28 +313,34 @@ def memory(root: Path, weights: Path) -> None:
     for size in ((1280, 720), (4032, 3024)):
         source = sharp_corpus(root / f"memory-{size[0]}", MEMORY_PAIRS, size)
         for model in ("bgan", "kernel", "kernel and camera"):
-            arguments = [str(source), str(weights), str(root / f"blurred-{size[0]}"), model]
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.synthesize", *arguments], capture_output=True, text=True
-            )
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-            told = json.loads(done.stdout.splitlines()[-1])
+            told = in_a_process(model, source, weights, root / f"blurred-{size[0]}" / model[-6:])
             row = [f"{size[0]}x{size[1]}", model, f"{told['peak'] / 1024:.0f}", f"{told['start'] / 1024:.0f}"]
             table.add_row(*row)
     Console().print(table)
 
 
-def _in_a_process(source: str, weights: str, out: str, model: str) -> None:
-    start = peak()
+def in_a_process(way: str, source: Path, weights: Path, out: Path) -> dict[str, float]:
+    """What `_work` tells, run in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.synthesize", way, *map(str, (source, weights, out))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _work(way: str, source: Path, weights: Path, out: Path) -> None:
+    start, times = peak(), {}
     settings: dict[str, Any] = {"threads": THREADS}
-    if model == "bgan":
-        settings["precision"] = PRECISION
-        blur_corpus(Path(source), Path(out) / "bgan", weights=Path(weights), settings=settings)
+    if way == "loop":
+        torch.set_num_threads(THREADS)
+        times = todays_loop(source, weights, out)
+    elif way == "bgan":
+        blur_corpus(source, out, weights=weights, settings={**settings, "precision": PRECISION})
     else:
-        settings["camera"] = "default" if model.endswith("camera") else "none"
-        blur_corpus(Path(source), Path(out) / model[-6:], model="kernel", settings=settings)
-    print(json.dumps({"start": start, "peak": peak()}))
+        settings["camera"] = "default" if way.endswith("camera") else "none"
+        blur_corpus(source, out, model="kernel", settings=settings)
+    print(json.dumps({"start": start, "peak": peak(), **times}))
 
 
 def peak() -> int:
@@ -289,4 +350,4 @@ def peak() -> int:
 
 
 if __name__ == "__main__":
-    _in_a_process(*sys.argv[1:])
+    _work(sys.argv[1], *map(Path, sys.argv[2:]))
