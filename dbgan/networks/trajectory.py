@@ -143,9 +143,13 @@ class TrajectoryGenerator(Generator):
         return self._motions(image, z, place)[0]
 
     def blur_and_layers(self, image: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """`forward` and `layers_of` at once."""
+        """`forward` and `layers_of` at once, for a training that teaches the layers apart.
+
+        No gradient of the picture reaches the convolutions, but for the last one's that tells the defocus: a
+        discriminator asks for open gates everywhere, which makes blur stronger. z's motions get it all.
+        """
         self.check(image, z)
-        fields, gates = self._motions(image, z, None)
+        fields, gates = self._motions(image, z, None, taught_apart=True)
         return self.blur(image, fields), gates
 
     def layers_of(self, image: Tensor, z: Tensor) -> Tensor:
@@ -153,14 +157,19 @@ class TrajectoryGenerator(Generator):
         self.check(image, z)
         return self._motions(image, z, None)[1]
 
-    def _motions(self, image: Tensor, z: Tensor, place: Place | None) -> tuple[Fields, Tensor]:
-        """The fields, and the layers' gates that they are made of."""
+    def _motions(
+        self, image: Tensor, z: Tensor, place: Place | None, taught_apart: bool = False
+    ) -> tuple[Fields, Tensor]:
+        """The fields, and the layers' gates that they are made of; `taught_apart`: as `blur_and_layers` says."""
         picture = whole_cells(image)
         features = self._features(picture, z)
+        told = self.tail(features)
+        focus_told = self.tail(features.detach()) if taught_apart else told
         with torch.autocast(image.device.type, enabled=False):
-            features = features.to(_precision(image))
-            gates, depth = 0.5 + 0.5 * _squashed(features[:, : self.layers]), DEPTH * features[:, self.layers :]
-            z = z.to(features.dtype)
+            layers = 0.5 + 0.5 * _squashed(told[:, : self.layers].to(_precision(image)))
+            gates = layers.detach() if taught_apart else layers
+            depth = DEPTH * focus_told[:, self.layers :].to(gates.dtype)
+            z = z.to(gates.dtype)
             drawn = (_applied(self.straight, z) + _applied(self.bent[1], _squashed(_applied(self.bent[0], z))))[
                 ..., None, None
             ]
@@ -181,7 +190,7 @@ class TrajectoryGenerator(Generator):
                 ),
                 dim=1,
             )
-            return unstacked(smoothed(bounded, cell_means(luma(picture.to(bounded.dtype))))), gates
+            return unstacked(smoothed(bounded, cell_means(luma(picture.to(bounded.dtype))))), layers
 
     def blur(self, image: Tensor, fields: Fields) -> Tensor:
         """`image` averaged along `fields`: Eq. 1 in linear light (Eq. 4). Sampled in float32 under any autocast.
@@ -218,14 +227,14 @@ class TrajectoryGenerator(Generator):
         return ExportableTrajectory(self)
 
     def _features(self, picture: Tensor, z: Tensor) -> Tensor:
-        """(N, layers + 1, h, w): what the convolutions say of each cell: gates of the layers and defocus, unbounded."""
+        """(N, width, h, w): what the convolutions see in each cell, from which `tail` tells gates and defocus."""
         folded = F.pixel_unshuffle(picture, CELL)
         maps = z.to(folded.dtype)[:, :, None, None].expand(-1, -1, *folded.shape[-2:])
         features = self.head(torch.cat((folded, maps), dim=1).contiguous(memory_format=torch.channels_last))
         for block, inject in zip(self.blocks, self.inject, strict=True):
             told = _applied(inject, z).to(features.dtype)
             features = features + block(F.relu(features + told[:, :, None, None]))
-        return self.tail(features)  # type: ignore[no-any-return]
+        return features  # type: ignore[no-any-return]
 
 
 def _precision(image: Tensor) -> torch.dtype:

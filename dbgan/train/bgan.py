@@ -41,7 +41,7 @@ from dbgan.train.team import ALONE, Team
 if TYPE_CHECKING:
     from dbgan.params import BganParams, MatchParams, PerceptualParams, ScheduleParams
 
-REVISION = 4
+REVISION = 5
 """Raised by hand when the same recipe gives other bytes."""
 
 GAUGE_PICTURES = 8
@@ -230,10 +230,11 @@ class BganTask:
         z = self._numerics.team.share(self._noise("noise", step, self._params.training.batch))
         real = self._real_batch(phase, step, sharp)
         with span("G forward"), torch.set_grad_enabled(phase != "warmup"), self._numerics.autocast():
-            fake, layers = self._fake(sharp, z) if masks else (self.generator(sharp, z), None)
+            fake, layers = self._head.blur_and_layers(sharp, z) if masks else (self.generator(sharp, z), None)
         real_seen, fake_seen = self._with_noise(step, real, fake.float())
         if phase == "warmup":
-            return {"lr": 0.0, **self._critic.warm(real_seen, fake_seen)}
+            values = self._teach_layers(sharp, z, masks[0], step) if masks else {"lr": 0.0}
+            return {**values, **self._critic.warm(real_seen, fake_seen)}
         schedule: ScheduleParams = getattr(self._params, f"phase_{phase}")
         terms = self._generator_terms(sharp, fake, real_seen, fake_seen)
         if layers is not None:
@@ -243,10 +244,19 @@ class BganTask:
         judged = self._critic.learn(real_seen, fake_seen, lr=self._critic.rate(values["lr"], schedule))
         return {**values, **judged}
 
-    def _fake(self, sharp: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The blurry picture and how far its layers are open. Never compiled: the head costs little."""
+    def _teach_layers(self, sharp: Tensor, z: Tensor, masks: Tensor, step: int) -> dict[str, float]:
+        """A step of the layers alone, at the rates of phase `synthetic`: they need no D to learn where things move."""
+        with span("G forward"), self._numerics.autocast():
+            layers = self._head.layers_of(sharp, z)
+        moving = layers_loss(layers, masks)
+        terms = {"loss": self._params.moving * moving, "moving": moving}
+        return self._learner.learn(terms, phase="warmup", within=step, schedule=self._params.phase_synthetic)
+
+    @property
+    def _head(self) -> TrajectoryGenerator:
+        """The generator, which has layers where `moving` is on. Never compiled: the head costs little."""
         assert isinstance(self.generator, TrajectoryGenerator)  # BganParams sees to it
-        return self.generator.blur_and_layers(sharp, z)
+        return self.generator
 
     def _generator_terms(self, sharp: Tensor, fake: Tensor, real_seen: Tensor, fake_seen: Tensor) -> dict[str, Tensor]:
         """Perceptual loss and low-pass content loss against its own sharp input, and the realistic blur loss (RBL).

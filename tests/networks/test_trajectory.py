@@ -168,12 +168,18 @@ def test_smooth_pictures_do_not_fold(seed: int) -> None:
     z = torch.from_numpy(seeds.generator(seed, "z").standard_normal((1, 4), dtype=np.float32))
     with torch.no_grad():
         fields = network.fields(waves(128, 160), z)
+    assert smallest_determinant(fields) > 0.2
+
+
+def smallest_determinant(fields: Fields) -> float:
+    """Of the map of every pixel to where its path begins, and to where it ends."""
+    smallest = []
     for t in (-0.5, 0.5):
         moved = fields.velocity * t + fields.acceleration * (t * t - 1 / 12) / 2
         moved = torch.nn.functional.interpolate(moved, scale_factor=CELL, mode="bilinear")[0].double()
         dy, dx = moved[:, 1:, :-1] - moved[:, :-1, :-1], moved[:, :-1, 1:] - moved[:, :-1, :-1]
-        determinant = (1 + dx[0]) * (1 + dy[1]) - dx[1] * dy[0]
-        assert float(determinant.min()) > 0.2
+        smallest.append(float(((1 + dx[0]) * (1 + dy[1]) - dx[1] * dy[0]).min()))
+    return min(smallest)
 
 
 def moving_square() -> tuple[Tensor, Fields, Tensor]:
@@ -229,6 +235,16 @@ def test_a_layer_moves_what_its_gate_is_open_on_and_nothing_else() -> None:
     change = (blurry - x).abs().mean(1)[0]
     assert float(change[deep].mean()) > 0.02
     assert float((change[far] < 0.01).float().mean()) > 0.99
+
+
+@pytest.mark.parametrize("z", [1e3, -1e3])
+def test_a_layer_that_begins_in_the_middle_of_a_surface_does_not_fold(z: float) -> None:
+    """Its gate goes from 0 to 1 within a cell or two, where the picture has no edge."""
+    with torch.no_grad():
+        fields = square_alone(20.0).fields(waves(128, 160), Z.new_tensor([[z, 0, 0, 0]]))
+    assert float(fields.velocity.norm(dim=1).max()) > 15.0
+    assert float(fields.velocity.norm(dim=1).min()) < 1.0
+    assert smallest_determinant(fields) > 0.2
 
 
 def test_the_camera_rolls_and_zooms_about_the_middle_of_the_whole_picture() -> None:

@@ -144,10 +144,45 @@ def test_layers_learn_to_open_on_what_moves_and_nowhere_else() -> None:
     assert told["layers_still"] < 0.15
 
 
-def test_a_step_of_bgan_adds_the_loss_and_its_gauges(sequences: Path, bgan_params: BganParams) -> None:
+def test_what_judges_the_picture_opens_no_layer() -> None:
+    head = generator("bgan", head="trajectory", blocks=1, width=8)
+    assert isinstance(head, TrajectoryGenerator)
+    x = torch.from_numpy(scene(1)).permute(2, 0, 1)[None].float() / 255
+    z = torch.from_numpy(seeds.generator(0, "z").standard_normal((1, 4), dtype=np.float32))
+    blurry, layers = head.train().blur_and_layers(x, z)
+    assert torch.equal(layers, head.layers_of(x, z))
+    assert torch.equal(blurry, head(x, z))
+    blurry.square().sum().backward()
+    reached = {name for name, p in head.named_parameters() if p.grad is not None and (p.grad != 0).any()}
+    assert reached == {"tail.weight", "tail.bias", "straight.weight", "bent.0.weight", "bent.1.weight"}
+    assert head.tail.weight.grad is not None
+    opens, focuses = head.tail.weight.grad[: head.layers], head.tail.weight.grad[head.layers :]
+    assert (opens == 0).all()
+    assert (focuses != 0).any()
+
+
+def moving_task(sequences: Path, bgan_params: BganParams, moving: float) -> BganTask:
     sources = {name: ["clip"] for name in ("sharp", "synthetic", "real")}
-    params = BganParams.model_validate({**bgan_params.model_dump(), **sources, "generator": TRAJECTORY, "moving": 0.7})
-    task = BganTask("toy", params, open_data(params, sequences), Numerics.choose(params.training))
+    own = {**bgan_params.model_dump(), **sources, "generator": TRAJECTORY, "moving": moving}
+    params = BganParams.model_validate(own)
+    return BganTask("toy", params, open_data(params, sequences), Numerics.choose(params.training))
+
+
+@pytest.mark.parametrize(("moving", "learnt"), [(0.0, set()), (0.7, {"head", "blocks", "inject", "tail"})])
+def test_layers_learn_while_d_warms_up_and_nothing_else_does(
+    sequences: Path, bgan_params: BganParams, moving: float, learnt: set[str]
+) -> None:
+    task = moving_task(sequences, bgan_params, moving)
+    before = {name: p.detach().clone() for name, p in task.generator.named_parameters()}
+    values = task._step("warmup", 0, 0)
+    changed = {name.split(".")[0] for name, p in task.generator.named_parameters() if not torch.equal(p, before[name])}
+    assert changed == learnt
+    assert ("moving" in values) == bool(moving)
+    assert values["d_loss"] > 0.0
+
+
+def test_a_step_of_bgan_adds_the_loss_and_its_gauges(sequences: Path, bgan_params: BganParams) -> None:
+    task = moving_task(sequences, bgan_params, 0.7)
     terms = task._step("synthetic", 0, 0)
     expected = terms["perceptual"] + 0.01 * terms["adversarial"] + 0.7 * terms["moving"]
     assert terms["loss"] == pytest.approx(expected, rel=1e-4)
