@@ -81,7 +81,7 @@ def build_corpus(
         raise ValueError(f"workers must be at least 0 and threads at least 1, got {workers} and {threads}")
     _check_plans(plans)
     out = out.resolve()
-    with locked(out, header.name) as orphans:
+    with locked(out, header.name, synthesized=header.synthesized) as orphans:
         present = receipts.finished(out)
         task = Task(builder, header, code_digest(*builder.modules), threads, orphans, at_once)
         kept = reusable(out, plans, present)

@@ -9,15 +9,19 @@ from pathlib import Path
 
 from dbgan import files, locks
 from dbgan.corpus import receipts, tables
-from dbgan.errors import DbganError, StorageError
+from dbgan.corpus.read import read_header
+from dbgan.errors import CorpusError, DbganError, StorageError
 from dbgan.recipe import digest
 
 ORPHANS_S = 60.0
 """How long a build waits for workers of a killed one to end."""
 
 
-def claim(out: Path) -> None:
-    """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed."""
+def claim(out: Path, synthesized: bool) -> None:
+    """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed.
+
+    So is a corpus of captures where pairs are synthesized, and the other way round: `dbgan blur PHONES PHONES` is a slip.
+    """
     files.refuse_file(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -33,10 +37,22 @@ def claim(out: Path) -> None:
                 "Next: choose another folder, or move these files away: tars that no plan names are removed."
             )
         (out / receipts.FOLDER).mkdir()
+    header = None
+    with contextlib.suppress(CorpusError):  # none yet, or one that a build mends
+        header = read_header(out)
+    if header is not None and header.synthesized != synthesized:
+        expected, found = (_ORIGINS[made] for made in (synthesized, header.synthesized))
+        raise DbganError(
+            f"{out}: expected a new folder or a corpus {expected}, found one {found}, whose shards would be removed.\n"
+            "Next: choose another folder, or remove this one yourself."
+        )
+
+
+_ORIGINS = {True: "of synthesized pairs", False: "that was ingested"}
 
 
 @contextlib.contextmanager
-def locked(out: Path, name: str) -> Iterator[Path]:
+def locked(out: Path, name: str, *, synthesized: bool) -> Iterator[Path]:
     """Make `out` a corpus being built, held alone. Yields the file that workers lock while they may write into it.
 
     Twice: by a file of `.dbgan/`, and by the folder itself, for a command that was given in another project's folder.
@@ -52,7 +68,7 @@ def locked(out: Path, name: str) -> Iterator[Path]:
     lock, orphans = (folder / f"{digest(str(out))[:16]}.{what}" for what in ("lock", "workers"))
     with locks.exclusive(lock, busy):
         with files.writing(out):
-            claim(out)
+            claim(out, synthesized)
         with locks.folder(out, busy):
             _await_orphans(orphans, out)
             with files.writing(out):

@@ -168,7 +168,11 @@ def make_pairs(
 
     Raises:
         CorpusError: a source is damaged.
+        ParamsError: `out` is one of the sources.
     """
+    for source in sources:
+        if out.resolve() == source.path.resolve():
+            raise ParamsError(f"{out}: is the corpus whose frames are blurred.\nNext: name another folder to write.")
     device = next((d for blur in blurs.values() if (d := getattr(blur, "device", "cpu")) != "cpu"), "cpu")
     settings = settings_of(params, blurs)
     plans = plan(sources, settings)

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     with pytest.raises(DbganError, match=r"expected an empty folder or a corpus, found other files \(holiday.tar\)"):
         build_corpus(tmp_path, HEADER, TinyBuilder(), plans())
     assert contents(tmp_path) == {"holiday.tar": b"mine"}
+
+
+def test_captures_are_never_replaced_by_synthesized_pairs_nor_these_by_captures(tmp_path: Path) -> None:
+    synthesized = replace(HEADER, synthesized=True)
+    for name, before, after in (("c", HEADER, synthesized), ("s", synthesized, HEADER)):
+        build_corpus(tmp_path / name, before, TinyBuilder(), plans() if before is HEADER else [])
+        whole = contents(tmp_path / name)
+        with pytest.raises(DbganError, match=rf"{name}: expected a new folder or a corpus .*, found one .*\nNext: choose"):
+            build_corpus(tmp_path / name, after, TinyBuilder(), [])
+        assert contents(tmp_path / name) == whole
 
 
 def test_two_plans_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -200,7 +211,7 @@ def test_killed_between_a_new_tar_and_its_receipt_the_old_receipt_is_not_believe
 
 def _hold(out: Path, state: str, ready: object, release: object) -> None:
     os.environ["DBGAN_STATE"] = state
-    with locked(out, "tiny"):
+    with locked(out, "tiny", synthesized=False):
         ready.set()
         release.wait(30)
 
@@ -226,7 +237,7 @@ def test_a_build_of_the_same_folder_from_another_project_is_noticed_too(
 ) -> None:
     """Its `.dbgan/` is another; the temporary file of the build that runs is left alone."""
     out = tmp_path / "c"
-    with locked(out.resolve(), "tiny"):
+    with locked(out.resolve(), "tiny", synthesized=False):
         (out / ".a-000.tar.1.partial").write_bytes(b"being written")
         monkeypatch.setenv("DBGAN_STATE", str(tmp_path / "other"))
         with pytest.raises(DbganError, match=r"a process that was started in another folder is building this corpus"):

@@ -344,3 +344,7 @@ def test_wrong_uses_are_explained(datasets: Path, models: Path, tmp_path: Path) 
     with pytest.raises(DbganError, match="no such weight file"):
         synthesize("syn", bgan_params(generator="absent"), datasets, models, out)
     assert not out.exists()
+    before = contents(city)
+    with pytest.raises(ParamsError, match=r"city: is the corpus whose frames are blurred(.|\n)*another folder"):
+        blur_corpus(city, city, model="kernel")
+    assert contents(city) == before
