@@ -38,7 +38,7 @@ class AverageBlur:
     interpolator: Interpolator = field(default_factory=FlowInterpolator)
 
     name: ClassVar[str] = "average"
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         check_response(self.response)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dbgan.blur.average_blur import AverageBlur, average_of
 from dbgan.blur.calibration import read_calibration
 from dbgan.blur.camera_blur import Camera, CameraBlur, photograph, photograph_again
-from dbgan.blur.frames import Interpolator
+from dbgan.blur.frames import Interpolator, interpolator_of
 from dbgan.blur.kernel_blur import KernelBlur, blur_again
 from dbgan.blur.model import Blur, LightBlur, Record
 from dbgan.errors import ParamsError
@@ -36,13 +36,14 @@ def make(model: str, params: SynthesizeParams, learned: Blur | None = None) -> B
 
     Raises:
         ParamsError: another model, or `bgan` without `learned`.
-        DbganError: the file of camera constants is missing or damaged.
+        DbganError: the file of camera constants is missing or damaged; there is no such interpolator.
     """
     inner: Blur
     if model == "kernel":
         inner = KernelBlur(**params.kernel.model_dump())
     elif model == "average":
-        inner = AverageBlur(**params.average.model_dump())
+        settings = params.average.model_dump(exclude={"interpolator"})
+        inner = AverageBlur(**settings, interpolator=interpolator_of(params.average.interpolator))
     elif model == "bgan" and learned is not None:
         inner = learned
     else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -11,11 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dbgan.errors import DbganError
+
 Frame = NDArray[np.uint8]
+
+MIN_FLOW = 16
+"""px of a side; of smaller frames OpenCV's DIS raises, or ends the process (it chooses scales by the width alone)."""
 
 
 class Interpolator(Protocol):
-    """Makes frames between two. A plug-in: give an object of your own to `AverageBlur`. Picklable."""
+    """Makes frames between two. A plug-in: see `interpolator_of`. Picklable."""
 
     @property
     def name(self) -> str:
@@ -68,6 +76,31 @@ class FlowInterpolator:
         return hash(FlowInterpolator)
 
 
+def interpolator_of(name: str) -> Interpolator:
+    """`dis`, the one that is built in, or MODULE:NAME, a class of your own that is made without arguments.
+
+    Modules are also looked for in the working folder, which is the project's: that of its stages and of Ray's workers.
+
+    Raises:
+        DbganError: there is no such module or class, or what it makes is no interpolator.
+    """
+    if name == FlowInterpolator.name:
+        return FlowInterpolator()
+    module, _, inside = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        made = getattr(importlib.import_module(module), inside)()
+        made.name, made.describe(), made.__call__
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise DbganError(
+            f"interpolator {name!r}: expected `dis`, or MODULE:NAME of a class with `name`, `describe()` and a call, "
+            f"that is made without arguments; found none ({error}).\n"
+            "Next: see docs/blur.md; modules are looked for among the installed ones and in the folder you are in."
+        ) from None
+    return made  # type: ignore[no-any-return]
+
+
 def windows(frames: Iterable[str], before: int, after: int, stride: int = 1) -> dict[str, tuple[str, ...]]:
     """Every complete window of consecutive frames of one sequence: name of its sharp frame -> names in order of time.
 
@@ -102,11 +135,18 @@ def windows(frames: Iterable[str], before: int, after: int, stride: int = 1) -> 
 
 
 def fill(frames: Sequence[Frame], factor: int, interpolator: Interpolator) -> list[Frame]:
-    """The frames with `factor` - 1 new ones between each two: ((len - 1) factor + 1) in all."""
+    """The frames with `factor` - 1 new ones between each two: ((len - 1) factor + 1) in all.
+
+    Raises:
+        ValueError: the interpolator made another number of frames.
+    """
     times = [step / factor for step in range(1, factor)]
     filled = [frames[0]]
     for first, second in itertools.pairwise(frames):
-        filled += [*(interpolator(first, second, times) if times else ()), second]
+        between = interpolator(first, second, times) if times else []
+        if len(between) != len(times):
+            raise ValueError(f"interpolator {interpolator.name!r}: expected {len(times)} frames, found {len(between)}")
+        filled += [*between, second]
     return filled
 
 
@@ -120,7 +160,9 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
 
 
 def flow(first: Frame, second: Frame) -> NDArray[np.float32]:
-    """Where each pixel of `first` is in `second`: (H, W, 2) float32, dx, dy in px."""
+    """Where each pixel of `first` is in `second`: (H, W, 2) float32, dx, dy in px; 0 in frames under `MIN_FLOW` px."""
+    if min(first.shape[:2]) < MIN_FLOW:
+        return np.zeros((*first.shape[:2], 2), np.float32)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # Propagation runs within stripes of the picture, shared among threads: without it no result can depend on these.
     dis.setUseSpatialPropagation(False)

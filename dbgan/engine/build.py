@@ -190,10 +190,10 @@ def _rehearse(pool: Pool, out: Path, name: str, pending: Sequence[Plan]) -> None
             _check_room(out, made[plan.shard].bytes, sum(len(plan.items) for plan in pending))
             return
         failed |= errors
-    lines = "".join(f"\n  {shard}: {error}" for shard, error in failed.items())
+    lines = "\n".join(_named(failed))
     raise DbganError(
         f"{name}: before the build single samples of {len(failed)} shards were taken through the whole path, and that "
-        f"failed:{lines}\nNext: mend what the errors name and run the same command again; nothing was built yet."
+        f"failed:\n{lines}\nNext: mend what the errors name and run the same command again; nothing was built yet."
     )
 
 
@@ -229,5 +229,10 @@ def _reusable(out: Path, plan: Plan, receipt: Finished | None) -> bool:
 
 def _failure(name: str, failed: dict[str, str], finished: int) -> str:
     lines = [f"{name}: {len(failed)} shards failed {ATTEMPTS} times; {finished} shards are finished and kept."]
-    lines += [f"  {shard}: {error}" for shard, error in sorted(failed.items())]
-    return "\n".join([*lines, "Next: mend what the errors name and run the same command again; only these are built."])
+    lines += [*_named(failed), "Next: mend what the errors name and run the same command again; only these are built."]
+    return "\n".join(lines)
+
+
+def _named(failed: dict[str, str]) -> list[str]:
+    """A line per shard and error; further lines of an error, such as its own next step, stand below it."""
+    return [f"  {shard}: {error}".replace("\n", "\n    ") for shard, error in sorted(failed.items())]

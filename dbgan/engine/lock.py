@@ -20,7 +20,7 @@ ORPHANS_S = 60.0
 def claim(out: Path, synthesized: bool) -> None:
     """Make `out` a corpus being built; refuses a folder that holds something else, whose files would be removed.
 
-    So is a corpus of captures where pairs are synthesized, and the other way round: `dbgan blur PHONES PHONES` is a slip.
+    So is a corpus of captures where pairs are synthesized, and the other way round.
     """
     files.refuse_file(out)
     try:
@@ -41,9 +41,9 @@ def claim(out: Path, synthesized: bool) -> None:
     with contextlib.suppress(CorpusError):  # none yet, or one that a build mends
         header = read_header(out)
     if header is not None and header.synthesized != synthesized:
-        expected, found = (_ORIGINS[made] for made in (synthesized, header.synthesized))
+        expected, what = _ORIGINS[synthesized], _ORIGINS[header.synthesized]
         raise DbganError(
-            f"{out}: expected a new folder or a corpus {expected}, found one {found}, whose shards would be removed.\n"
+            f"{out}: expected a new folder or a corpus {expected}, found one {what}, whose shards would be removed.\n"
             "Next: choose another folder, or remove this one yourself."
         )
 

@@ -69,11 +69,16 @@ class AverageParams(Model):
     interpolate: int = Field(
         1, ge=1, le=64, description="frames per frame: N puts N - 1 between two, by optical flow, against ghosts"
     )
+    interpolator: str = Field(
+        "dis", pattern=r"^(dis|[\w.]+:\w+)$", description="what makes them: dis, or MODULE:NAME, a class of your own"
+    )
 
     @model_validator(mode="after")
     def _inside(self) -> AverageParams:
         if self.centre >= self.frames:
             raise ValueError(f"centre is one of frames 0 to {self.frames - 1}, found {self.centre}")
+        if self.interpolator != "dis" and self.interpolate == 1:
+            raise ValueError("an interpolator has nothing to do where interpolate is 1")
         return self
 
 

@@ -150,7 +150,12 @@ class Pairs:
         blur, expected = self._builder.blurs[item.model], sharp.pixels.shape
         for key, frame in zip(item.window, window, strict=False):
             if frame.shape != expected:
-                raise DbganError(f"{key}: expected {expected}, the size of {item.source_key}, found {frame.shape}.")
+                (height, width), (tall, wide) = frame.shape[:2], expected[:2]
+                raise DbganError(
+                    f"{self._builder.corpora[item.source]}: the frames around {item.source_key} make one blurry "
+                    f"picture, but it is {wide}x{tall} and {key} is {width}x{height}.\n"
+                    "Next: give frames of another size a sequence (a raw folder) of their own and ingest again."
+                )
         picture, record = run(blur, window, seed=self._builder.seed, key=item.source_key, variant=item.variant)
         if picture.shape != expected or picture.dtype != np.uint8:
             raise DbganError(

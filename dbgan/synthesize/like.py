@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbgan.blur.compose import again
-from dbgan.blur.frames import windows
+from dbgan.blur.frames import Interpolator, interpolator_of, windows
 from dbgan.blur.model import Record
 from dbgan.corpus import Corpus
 from dbgan.corpus.motion import encode as encode_motion
@@ -97,7 +97,7 @@ def make_like(path: Path, key: str, *, source: Path | None = None, weights: Path
 
     count = int(then.get("threads", 1))
     with threads(count):
-        picture = again(record, frames, paint)
+        picture = again(record, frames, paint, _interpolator(corpus, record))
     quality = int(corpus.header.params.get("jpeg_quality", JPEG_QUALITY))
     data, stored = encode(picture, corpus.header.ext, quality=quality), corpus.encoded(key, "blur")
     largest = int(np.abs(decode(data).astype(int) - decode(stored, max_pixels=corpus.header.max_pixels)).max())
@@ -106,6 +106,24 @@ def make_like(path: Path, key: str, *, source: Path | None = None, weights: Path
         reasons += _changes(then, device_class(device, count))
     same = data == stored and all(motion == corpus.encoded(key, "motion") for motion in motions)
     return Likeness(key, data, same, largest, tuple(reasons))
+
+
+def _interpolator(corpus: Corpus, record: Record) -> Interpolator | None:
+    """Of an average, that which the corpus's parameters name.
+
+    Raises:
+        DbganError: it is not here, or is not the one of the record any more.
+    """
+    if "interpolator" not in record.parameters:
+        return None
+    found = interpolator_of(corpus.header.params.get("average", {}).get("interpolator", "dis"))
+    wanted = (record.parameters["interpolator"], record.parameters["interpolator_settings"])
+    if wanted != (found.name, found.describe()):
+        raise DbganError(
+            f"{corpus.path}: this average was made by interpolator {wanted[0]!r} {wanted[1]}, found {found.name!r} "
+            f"{found.describe()}.\nNext: get the version of it that the pair was made with."
+        )
+    return found
 
 
 def _source(path: Path, meta: Mapping[str, Any], given: Path | None) -> Corpus:

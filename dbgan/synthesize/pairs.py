@@ -213,7 +213,7 @@ def check_source(source: SharpSource) -> None:
     """
     problems = verify(source.path, quick=True)
     if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems[:5])
+        lines = "".join(f"\n  {problem.where}: {problem.what}" for problem in problems[:5])
         more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise CorpusError(
             f"{source.path}: this source is damaged:{lines}{more}\n"

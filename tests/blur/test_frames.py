@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,8 @@ import numpy as np
 import pytest
 
 from dbgan.blur.average import average_frames
-from dbgan.blur.frames import FlowInterpolator, fill, windows
+from dbgan.blur.frames import FlowInterpolator, fill, interpolator_of, windows
+from dbgan.errors import DbganError
 
 
 def names(*numbers: int) -> list[str]:
@@ -102,6 +105,57 @@ def test_filling_keeps_the_frames_and_puts_factor_minus_one_between_each_two() -
     assert len(filled) == 9
     assert all(np.array_equal(filled[4 * k], frames[k]) for k in range(3))
     assert fill(frames, 1, FlowInterpolator()) == frames
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 50), (7, 7), (8, 48), (11, 300), (15, 1300), (4000, 5), (16, 16)])
+def test_frames_of_any_size_are_filled(shape: tuple[int, int]) -> None:
+    """OpenCV's flow ends the process at 8 x 48 px, so this runs in one of its own."""
+    code = (
+        "import numpy as np\nfrom dbgan.blur.frames import FlowInterpolator\n"
+        f"first, second = np.random.default_rng(0).integers(0, 256, (2, {shape[0]}, {shape[1]}, 3), dtype=np.uint8)\n"
+        "made = FlowInterpolator()(first, second, [0.5])\nprint(made[0].shape, made[0].dtype)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == f"({shape[0]}, {shape[1]}, 3) uint8", done.stderr or done.returncode
+
+
+PLUG_IN = """
+class Fade:
+    name = "fade"
+
+    def describe(self):
+        return {"revision": 1}
+
+    def __call__(self, first, second, times):
+        return [(first * (1 - t) + second * t + 0.5).astype("uint8") for t in times]
+
+
+class Few(Fade):
+    def __call__(self, first, second, times):
+        return [first]
+
+
+def needs(argument): ...
+"""
+
+
+def test_an_interpolator_of_ones_own_is_found_by_its_name_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_frames.py").write_text(PLUG_IN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    first, second = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 200, np.uint8)
+
+    fade = interpolator_of("my_frames:Fade")
+
+    assert [int(frame.max()) for frame in fill([first, second], 4, fade)] == [0, 50, 100, 150, 200]
+    assert interpolator_of("dis") == FlowInterpolator()
+    with pytest.raises(ValueError, match="'fade': expected 3 frames, found 1"):
+        fill([first, second], 4, interpolator_of("my_frames:Few"))
+    for wrong in ("my_frames:Other", "my_frames:needs", "my_frames:PLUG_IN", "no_such:Fade", "dos"):
+        with pytest.raises(DbganError, match=rf"interpolator '{wrong}': expected `dis`(.|\n)*docs/blur.md"):
+            interpolator_of(wrong)
 
 
 def test_the_number_of_threads_changes_no_frame() -> None:

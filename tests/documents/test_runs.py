@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,14 @@ def test_the_snippet_of_the_readme(here: Path) -> None:
 
 def test_the_commands_on_blur(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     captures(here / "datasets/train/phones")
-    run_all("docs/blur.md", monkeypatch)
+    frames = [Tiny(f"walk/{n:06d}", {"sharp": np.roll(scene(3), n, axis=1)}) for n in range(6)]
+    write(here / "datasets/train/frames", "sharp", frames)
+    put(here / "fading.py", python_block("docs/blur.md", "class Fading").text.encode())
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    said = run_all("docs/blur.md", monkeypatch)
     assert (here / "cameras/phones.json").is_file()
+    assert '"interpolator":"fading"' in Corpus.open(here / "corpora/faded")[0].meta["parameters"]
+    assert "made again, the same" in "".join(said)
     found = run_python("docs/blur.md", {"sharp": scene(3)})
     assert found["blurry"].shape == scene(3).shape
     assert not np.array_equal(found["blurry"], scene(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from dbgan.errors import CorpusError, DbganError
 from dbgan.networks import generator, save_weights
 from dbgan.params import SynthesizeParams
 from dbgan.synthesize import blur_corpus, make_like, synthesize
+from tests.blur.test_frames import PLUG_IN
 from tests.synthesize.tiny import make_source
 
 
@@ -40,6 +43,25 @@ def test_pairs_of_other_file_types_are_made_again_bit_exact(datasets: Path, tmp_
     settings = {"image": image, "jpeg_quality": 80, "camera": "default"}
     blur_corpus(datasets / "train/city", tmp_path / "out", model="kernel", settings=settings)
     assert make_like(tmp_path / "out", "street/001-v0", source=datasets / "train/city").equal
+
+
+def test_an_average_is_made_again_by_the_interpolator_that_made_it(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "frames_of_mine.py"
+    module.write_text(PLUG_IN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    settings = {"average": {"frames": 3, "interpolate": 2, "interpolator": "frames_of_mine:Fade"}, "camera": "default"}
+    out = datasets / "train/out"
+    blur_corpus(datasets / "train/city", out, model="average", settings=settings)
+    key = Corpus.open(out).keys[0]
+    assert json.loads(Corpus.open(out)[key].meta["parameters"])["interpolator"] == "fade"
+    assert make_like(out, key).equal
+    monkeypatch.delitem(sys.modules, "frames_of_mine")
+    module.write_text(PLUG_IN.replace('"revision": 1', '"revision": 22'))
+    with pytest.raises(DbganError, match=r"made by interpolator 'fade' {'revision': 1}, found 'fade' {'revision': 22}"):
+        make_like(out, key)
 
 
 def test_other_bytes_are_told_with_what_changed(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
