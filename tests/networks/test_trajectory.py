@@ -283,6 +283,17 @@ def test_fresh_heads_move_in_every_direction() -> None:
     assert all(int((sixths == k).sum()) >= 3 for k in range(6))
 
 
+def test_fresh_heads_move_a_little_and_a_lot() -> None:
+    """z draws how strong the blur is, and not its direction alone."""
+    network, x = head(blocks=2, width=32), picture(32, 40).expand(64, -1, -1, -1)
+    z = torch.from_numpy(seeds.generator(5, "z").standard_normal((64, 4), dtype=np.float32))
+    with torch.no_grad():
+        lengths = network.fields(x, z).velocity.norm(dim=1).mean((1, 2))
+    weak, middle, strong = (float(lengths.quantile(share)) for share in (0.1, 0.5, 0.9))
+    assert weak < 0.6 * middle
+    assert strong > 1.5 * middle
+
+
 def test_fields_of_a_reduced_picture_apply_to_the_large_one() -> None:
     small = uniform(24, 32, (3.0, -1.5), (2.0, 0.0), 0.5)
     x = picture(96, 128)
