@@ -54,7 +54,7 @@ lint: venv
 	  echo "make: an import goes up or sideways in the house. Next: see docs/architecture.md and the list in pyproject.toml" >&2; exit 1; }
 
 test: lint
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(RUN) -m pytest -n 2 --dist worksteal
 
 docs: venv
 	@$(RUN) -m mkdocs build --quiet --strict
