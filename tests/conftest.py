@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.review.chromium import Tab, running
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
@@ -54,3 +57,21 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     # moto keeps its buckets in this process, not in the server: the next test would find them
     urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a headless Chromium; each test has a tab of its own in it (`browser`)."""
+    pytest.importorskip("websockets")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
+    with running(program, tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@pytest.fixture
+def browser(chromium: str) -> Iterator[Tab]:
+    """A fresh tab of 1280x900 px."""
+    with Tab(chromium) as tab:
+        yield tab

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dbgan.deblur import page
+from tests.review.chromium import Tab
 from tests.tiny_corpora import moved, scene
 
 
@@ -40,25 +40,18 @@ def test_names_cannot_break_out_of_the_page() -> None:
 
 
 @pytest.mark.slow
-def test_in_a_browser_the_slider_moves_and_nothing_is_asked_for(tmp_path: Path) -> None:
-    pytest.importorskip("websockets")
-    from tests.review.chromium import Browser
-
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
+def test_in_a_browser_the_slider_moves_and_nothing_is_asked_for(tmp_path: Path, browser: Tab) -> None:
     (tmp_path / "compare.html").write_bytes(made())
-    with Browser(program, tmp_path / "profile") as browser:
-        browser.send("Page.navigate", url=f"file://{tmp_path / 'compare.html'}")
-        browser.wait("document.readyState === 'complete' && document.images.length === 4")
-        at = "getComputedStyle(document.querySelector('.pair')).getPropertyValue('--at')"
-        assert browser.run(at).strip() == "50%"
-        browser.run("document.querySelector('.pair input').focus()")
-        for _ in range(4):
-            browser.press("ArrowRight")
-        assert browser.run(at).strip() == "52%"
-        loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
-        assert browser.run(loaded) is True
-        assert browser.run("document.documentElement.scrollWidth <= innerWidth") is True
-        assert browser.problems == []
-        assert all(address.startswith(("file:", "data:")) for address in browser.requests)
+    browser.send("Page.navigate", url=f"file://{tmp_path / 'compare.html'}")
+    browser.wait("document.readyState === 'complete' && document.images.length === 4")
+    at = "getComputedStyle(document.querySelector('.pair')).getPropertyValue('--at')"
+    assert browser.run(at).strip() == "50%"
+    browser.run("document.querySelector('.pair input').focus()")
+    for _ in range(4):
+        browser.press("ArrowRight")
+    assert browser.run(at).strip() == "52%"
+    loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+    assert browser.run(loaded) is True
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth") is True
+    assert browser.problems == []
+    assert all(address.startswith(("file:", "data:")) for address in browser.requests)

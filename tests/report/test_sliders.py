@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,23 @@ from dbgan.report.inputs import Inputs
 from dbgan.report.page import render
 from dbgan.report.pictures import Fit
 from tests.report.conftest import Project
-from tests.review.chromium import Browser
+from tests.review.chromium import Tab
 
 SCENE = "#restored .scene:first-of-type"
 
 
 @pytest.fixture
-def page(project: Project, tmp_path: Path) -> Iterator[Browser]:
+def page(project: Project, browser: Tab) -> Iterator[Tab]:
     """The report of the tiny project, loaded."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
     project.build()
-    with Browser(program, tmp_path / "profile") as browser:
-        browser.send("Page.navigate", url=(project.root / "reports/index.html").as_uri())
-        browser.wait("document.readyState === 'complete' && document.querySelectorAll('.stage').length === 3")
-        yield browser
-        assert browser.problems == []
-        assert [url for url in browser.requests if not url.startswith(("data:", "file:", "about:"))] == []
+    browser.send("Page.navigate", url=(project.root / "reports/index.html").as_uri())
+    browser.wait("document.readyState === 'complete' && document.querySelectorAll('.stage').length === 3")
+    yield browser
+    assert browser.problems == []
+    assert [url for url in browser.requests if not url.startswith(("data:", "file:", "about:"))] == []
 
 
-def moved(page: Browser, selector: str, script: str) -> tuple[Any, Any]:
+def moved(page: Tab, selector: str, script: str) -> tuple[Any, Any]:
     """A value of the page before and after the arrow key in the control of `selector`."""
     before = page.run(script)
     page.run(f"document.querySelector({json.dumps(selector)}).focus()")
@@ -42,7 +37,7 @@ def moved(page: Browser, selector: str, script: str) -> tuple[Any, Any]:
     return before, page.run(script)
 
 
-def drag(page: Browser, selector: str, right: int) -> None:
+def drag(page: Tab, selector: str, right: int) -> None:
     """Press on the middle of an element, move `right` px and let go."""
     x, y = page.run(
         f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
@@ -52,7 +47,7 @@ def drag(page: Browser, selector: str, right: int) -> None:
         page.send("Input.dispatchMouseEvent", type=kind, x=x + at, y=y, button="left", buttons=1, clickCount=1)
 
 
-def test_the_comparison_moves_by_mouse_and_by_keyboard(page: Browser) -> None:
+def test_the_comparison_moves_by_mouse_and_by_keyboard(page: Tab) -> None:
     cut = f"document.querySelector('{SCENE} .stage').style.getPropertyValue('--cut')"
     assert moved(page, f"{SCENE} .stage input", cut) == ("50%", "51%")
     drag(page, f"{SCENE} .stage", 100)
@@ -64,7 +59,7 @@ def test_the_comparison_moves_by_mouse_and_by_keyboard(page: Browser) -> None:
     assert page.run(f"document.querySelector('{SCENE} .label.right').textContent") == "sharp"
 
 
-def test_all_magnified_squares_move_together(page: Browser) -> None:
+def test_all_magnified_squares_move_together(page: Tab) -> None:
     of_scene = f"new Set([...document.querySelectorAll('{SCENE} .view')].map((d) => d.style.transform + d.style.width))"
     places = f"[...{of_scene}]"
     page.run(f"document.querySelector('{SCENE} .zoom').value = 6")
@@ -85,30 +80,28 @@ def test_all_magnified_squares_move_together(page: Browser) -> None:
     assert page.run(others) == untouched
 
 
-def test_the_walk_through_z_shows_one_noise_at_a_time(page: Browser) -> None:
+def test_the_walk_through_z_shows_one_noise_at_a_time(page: Tab) -> None:
     shown = "[...document.querySelectorAll('.walk .shown figcaption')].map((c) => c.textContent)"
     before, after = moved(page, ".walk input", shown)
     assert (len(before), len(after)) == (1, 1)
     assert before != after
 
 
-def test_a_picture_that_the_page_shrinks_keeps_its_patch_at_full_resolution(project: Project, tmp_path: Path) -> None:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
+def test_a_picture_that_the_page_shrinks_keeps_its_patch_at_full_resolution(
+    project: Project, tmp_path: Path, browser: Tab
+) -> None:
     inputs = Inputs(project.root / "reports", project.root / "models", project.root / "datasets")
     file = tmp_path / "small.html"
     file.write_bytes(render(inputs, project.params, Fit(90, 16)))  # of pictures of 32x24 px
-    with Browser(program, tmp_path / "profile") as browser:
-        browser.send("Page.navigate", url=file.as_uri())
-        browser.wait("document.readyState === 'complete' && document.querySelectorAll('.stage').length === 3")
-        windows = f"[...document.querySelectorAll('{SCENE} .window')]"
-        # the patch fills its square, as it did before any script
-        apart = (
-            f"{windows}.map((w) => {{ const a = w.getBoundingClientRect(), b = w.querySelector('.detail')"
-            ".getBoundingClientRect(); return Math.max(Math.abs(a.x - b.x), Math.abs(a.width - b.width)) })"
-        )
-        assert max(browser.run(apart)) < 1.5
-        browser.click(f"{SCENE} [data-shot=sharp] .whole")
-        assert max(browser.run(apart)) > 3
-        assert browser.problems == []
+    browser.send("Page.navigate", url=file.as_uri())
+    browser.wait("document.readyState === 'complete' && document.querySelectorAll('.stage').length === 3")
+    windows = f"[...document.querySelectorAll('{SCENE} .window')]"
+    # the patch fills its square, as it did before any script
+    apart = (
+        f"{windows}.map((w) => {{ const a = w.getBoundingClientRect(), b = w.querySelector('.detail')"
+        ".getBoundingClientRect(); return Math.max(Math.abs(a.x - b.x), Math.abs(a.width - b.width)) })"
+    )
+    assert max(browser.run(apart)) < 1.5
+    browser.click(f"{SCENE} [data-shot=sharp] .whole")
+    assert max(browser.run(apart)) > 3
+    assert browser.problems == []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from websockets.sync.client import connect
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -20,40 +20,48 @@ CODES = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "ArrowUp": 38, "Pag
 CODES |= {"Enter": 13}
 
 
-class Browser:
-    """One tab of a browser of its own. `requests` are the addresses it asked for, `problems` what went wrong there."""
-
-    def __init__(self, program: str, profile: Path, width: int = 1280, height: int = 900) -> None:
-        self._command = [
-            program,
-            *FLAGS,
-            f"--user-data-dir={profile}",
-            f"--window-size={width},{height}",
-            "about:blank",
-        ]
-        self._profile, self._sent = profile, 0
-        self.requests: list[str] = []
-        self.problems: list[str] = []
-
-    def __enter__(self) -> Browser:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        told = self._profile / "DevToolsActivePort"
+@contextlib.contextmanager
+def running(program: str, profile: Path) -> Iterator[str]:
+    """A browser; the address by which its tabs are opened."""
+    command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        told = profile / "DevToolsActivePort"
         until(lambda: told.is_file() and len(told.read_text().splitlines()) == 2, "the browser's port")
         port, path = told.read_text().splitlines()
-        self._open = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
+        yield f"ws://127.0.0.1:{port}{path}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+class Tab:
+    """A tab that shares no cookies, storage or cache with others. `requests` are the addresses it asked for, `said`
+    the lines on its console, `problems` what went wrong there."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._sent = address, 0
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        self.said: list[str] = []
+
+    def __enter__(self) -> Tab:
+        from websockets.sync.client import connect
+
+        self._open = connect(self._address, max_size=None, proxy=None)
         self._socket = self._open.__enter__()
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self._own = self.send("Target.createBrowserContext", disposeOnDetach=True)["browserContextId"]
+        target = self.send("Target.createTarget", url="about:blank", browserContextId=self._own)["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.send(f"{domain}.enable")
         # A tab without focus fires no focus and blur events, and which tab has it is chance.
         self.send("Emulation.setFocusEmulationEnabled", enabled=True)
+        self.resize(1280)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._open.__exit__(kind, error, at)
-        self._process.terminate()
-        self._process.wait(20)
+        self._open.__exit__(kind, error, at)  # and with the connection goes the tab
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """One command and its answer; events that come meanwhile are noted."""
@@ -76,11 +84,17 @@ class Browser:
         elif method == "Network.webSocketCreated":
             self.requests.append(params["url"])
         elif method == "Runtime.exceptionThrown":
-            self.problems.append(str(params["exceptionDetails"].get("exception", params["exceptionDetails"])))
-        elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
-            self.problems.append(params["entry"]["text"] + " " + params["entry"].get("url", ""))
-        elif method == "Runtime.consoleAPICalled" and params["type"] == "error":
-            self.problems.append(str(params["args"]))
+            self._say(str(params["exceptionDetails"].get("exception", params["exceptionDetails"])), problem=True)
+        elif method == "Log.entryAdded":
+            entry = params["entry"]
+            self._say(f"{entry['text']} {entry.get('url', '')}", problem=entry["level"] == "error")
+        elif method == "Runtime.consoleAPICalled":
+            self._say(str(params["args"]), problem=params["type"] == "error")
+
+    def _say(self, words: str, problem: bool) -> None:
+        self.said.append(words)
+        if problem:
+            self.problems.append(words)
 
     def open(self, address: str) -> None:
         """Load a page and wait until the grid is there."""

@@ -39,6 +39,7 @@ def make_project(root: Path, count: int) -> Path:
         "    curate:\n"
         "      min_side: 64 # px\n"
         "      val_fraction: 0.0\n"
+        "  walks: {use: test, root: datasets/raw/walks, ingest: {layout: captures}, curate: {}}\n"
     )
     for model in params["bgan"].values():
         model |= {"sharp": [SOURCE], "synthetic": [SOURCE], "real": [SOURCE]}

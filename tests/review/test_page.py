@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from dbgan.corpus.selection import read_selection
 from dbgan.curate import curate
 from dbgan.params import load
 from dbgan.review.decisions import Decision, read_decisions
-from tests.review.chromium import Browser, until
+from tests.review.chromium import Tab, until
 from tests.review.conftest import SOURCE
 from tests.review.test_server import Served, serving
 
@@ -23,12 +22,9 @@ VISIBLE = "[...document.querySelectorAll('.card')].filter(c => c.offsetParent).l
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no `chromium` on the PATH: the page is not tried in a browser")
-    with Browser(program, tmp_path / "profile", 1400) as opened:
-        yield opened
+def browser(browser: Tab) -> Tab:
+    browser.resize(1400)
+    return browser
 
 
 @pytest.fixture
@@ -42,7 +38,7 @@ def decided(project: Path) -> dict[str, Decision]:
 
 
 def test_what_is_dropped_by_key_and_limited_by_slider_is_what_curate_leaves_out(
-    project: Path, served: Served, browser: Browser
+    project: Path, served: Served, browser: Tab
 ) -> None:
     browser.open(served.address)
     assert browser.run(VISIBLE) == 12
@@ -84,7 +80,7 @@ def test_what_is_dropped_by_key_and_limited_by_slider_is_what_curate_leaves_out(
     assert browser.problems == []
 
 
-def test_undo_filters_and_the_full_view(project: Path, served: Served, browser: Browser) -> None:
+def test_undo_filters_and_the_full_view(project: Path, served: Served, browser: Tab) -> None:
     browser.open(served.address)
     browser.press("k")
     browser.press("d")
@@ -109,7 +105,7 @@ def test_undo_filters_and_the_full_view(project: Path, served: Served, browser: 
     assert browser.problems == []
 
 
-def test_no_letter_of_a_note_is_lost_or_taken_for_a_key(project: Path, served: Served, browser: Browser) -> None:
+def test_no_letter_of_a_note_is_lost_or_taken_for_a_key(project: Path, served: Served, browser: Tab) -> None:
     browser.open(served.address)
     # All at once, long before the full view is there: U, D, K and F among them are keys of the page.
     for letter in "wdust, fuzzy: undo K":
@@ -138,7 +134,7 @@ def test_no_letter_of_a_note_is_lost_or_taken_for_a_key(project: Path, served: S
     assert browser.problems == []
 
 
-def test_the_page_asks_this_server_alone_and_fits_every_window(served: Served, browser: Browser) -> None:
+def test_the_page_asks_this_server_alone_and_fits_every_window(served: Served, browser: Tab) -> None:
     browser.open(served.address)
     for width in (1400, 820, 420):
         browser.resize(width)
