@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import draws
 from tests.review.chromium import Tab, running
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -32,7 +33,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test has its own `.dbgan/`: caches of one never serve another."""
+    """Each test has its own `.dbgan/`, and its own random numbers: what one did never serves another."""
+    draws.begin()
     monkeypatch.setenv("DBGAN_STATE", str(tmp_path_factory.mktemp("state")))
 
 

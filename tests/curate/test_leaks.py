@@ -13,9 +13,8 @@ from dbgan.curate.leaks import GOPRO_KNOWN, Leak, Pictures, Place, Side, find
 from dbgan.image.codec import decode
 from dbgan.image.quality import luma
 from dbgan.image.quality.hashes import distances, nearest, perceptual_hash
+from tests.draws import RNG
 from tests.tiny_corpora import Tiny, moved, scene, write
-
-RNG = np.random.default_rng(5)
 
 
 def random_hash() -> bytes:

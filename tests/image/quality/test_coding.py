@@ -12,8 +12,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from dbgan.image.quality.coding import blocking, jpeg_quality
-
-RNG = np.random.default_rng(8)
+from tests.draws import RNG
 
 
 def picture(height: int = 200, width: int = 240) -> NDArray[np.uint8]:

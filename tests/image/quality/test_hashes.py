@@ -12,8 +12,7 @@ from scipy.fft import dctn
 from dbgan.image.codec import decode
 from dbgan.image.quality import luma
 from dbgan.image.quality.hashes import distances, perceptual_hash
-
-RNG = np.random.default_rng(2)
+from tests.draws import RNG
 
 
 def bits(y: NDArray[np.uint8]) -> NDArray[np.uint8]:

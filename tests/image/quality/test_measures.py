@@ -12,8 +12,7 @@ from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio
 
 from dbgan.image.quality import MEASURES, UNKNOWABLE, columns, measure, pair_psnr
-
-RNG = np.random.default_rng(5)
+from tests.draws import RNG
 
 
 def grey(values: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,9 +13,8 @@ from dbgan.blur.kernels import disk_kernel, gaussian_kernel
 from dbgan.image.codec import decode
 from dbgan.image.quality import luma
 from dbgan.image.quality.motion import MIN_SCORE, Motion, motion
+from tests.draws import RNG
 from tests.image.quality.test_sharpness import moved, noisy
-
-RNG = np.random.default_rng(3)
 
 
 def scene(height: int = 360, width: int = 480) -> NDArray[np.uint8]:

@@ -17,8 +17,7 @@ from dbgan.image.codec import decode
 from dbgan.image.quality import luma
 from dbgan.image.quality.noise import noise_floor, response
 from dbgan.image.quality.sharpness import edge_extent, sharpness, smoothed
-
-RNG = np.random.default_rng(11)
+from tests.draws import RNG
 
 
 def moved(picture: NDArray[np.uint8], length: float, degrees: float) -> NDArray[np.uint8]:
