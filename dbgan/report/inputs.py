@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dbgan.files import sha256_file
+
 Root = Literal["reports", "models", "datasets"]
 
 VARIANTS = ("l1", "minus", "base", "control", "plus")
@@ -61,12 +63,14 @@ class Inputs:
         models: folder of `bgan/`, `dbgan/`.
         datasets: folder of `train/`, `test/`, `synthetic/`.
         missing: inputs that were asked for and could not be read, in the order asked.
+        digests: SHA-256 of files that were asked for, so that weights are hashed once.
     """
 
     reports: Path
     models: Path
     datasets: Path
     missing: list[Missing] = field(default_factory=list)
+    digests: dict[Path, str] = field(default_factory=dict)
 
     def path(self, root: Root, relative: str) -> Path:
         """The file `relative` below one of the three folders."""
@@ -77,6 +81,13 @@ class Inputs:
         problem = Missing(f"{root}/{relative}", why, stage)
         if problem not in self.missing:
             self.missing.append(problem)
+
+    def digest(self, root: Root, relative: str) -> str:
+        """SHA-256 of a file in hex, or nothing where it is absent (weights may have stayed on another machine)."""
+        path = self.path(root, relative)
+        if path not in self.digests:
+            self.digests[path] = sha256_file(path) if path.is_file() else ""
+        return self.digests[path]
 
     def data(self, root: Root, relative: str, stage: str, *, optional: bool = False) -> bytes | None:
         """The bytes of a file, or None, noted unless `optional`."""

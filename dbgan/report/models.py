@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dbgan.files import sha256_file
 from dbgan.params import Params
 from dbgan.report.curves import WORDS, Panel, chained, panels, short
-from dbgan.report.inputs import MODEL_STAGE, VARIANT_WORDS, VARIANTS, Inputs, Root, number, texts
+from dbgan.report.inputs import MODEL_STAGE, VARIANT_WORDS, VARIANTS, Inputs, number, texts
 from dbgan.report.pictures import Album, Picture
 
 PARENTS = {"minus": "l1", "base": "l1", "control": "base", "plus": "base"}
@@ -100,7 +99,7 @@ def model_cards(album: Album, params: Params) -> list[ModelCard]:
     for name, stage in names:
         summary = album.inputs.json("models", f"{name}/summary.json", stage)
         samples = album.sheet(f"{name}/samples.png", f"Samples drawn at the end of training {name}", stage, "models")
-        start, own = started(album.inputs, name, summary), digest(album.inputs, "models", f"{name}/weights.safetensors")
+        start, own = started(album.inputs, name, summary), album.inputs.digest("models", f"{name}/weights.safetensors")
         cards.append(ModelCard(name, summary, samples, start, own))
     return cards
 
@@ -114,18 +113,12 @@ def computed_by(found: Any) -> str:
     return "; ".join((f"torch {values.pop('torch', 'not said')}", ", ".join(values.values())))
 
 
-def digest(inputs: Inputs, root: Root, relative: str) -> str:
-    """SHA-256 of a file as hex digits, or nothing where it is absent (weights may have stayed on another machine)."""
-    path = inputs.path(root, relative)
-    return sha256_file(path) if path.is_file() else ""
-
-
 def started(inputs: Inputs, name: str, summary: Mapping[str, Any]) -> str:
     """`l1 (dca60a38a055)`: the parent by name, checked against its weights file where that is at hand."""
-    digest = str(summary.get("start") or "")
-    if not digest:
+    start = str(summary.get("start") or "")
+    if not start:
         return "its own initialisation"
     parent = PARENTS.get(name.removeprefix("dbgan/"), "a weights file")
-    weights = inputs.path("models", f"dbgan/{parent}/weights.safetensors")
-    other = ", not its present weights" if weights.is_file() and sha256_file(weights) != digest else ""
-    return f"{parent} ({digest[:12]}{other})"
+    present = inputs.digest("models", f"dbgan/{parent}/weights.safetensors")
+    other = ", not its present weights" if present not in ("", start) else ""
+    return f"{parent} ({start[:12]}{other})"

@@ -62,9 +62,9 @@ def build(reports: Path, models: Path, datasets: Path, params: Params, out: Path
         The path of the page. A missing or damaged input raises nothing: the page names it and the stage that makes it,
         and what it leaves out to stay under `LIMIT_BYTES`.
     """
-    page, fit = b"", pictures.LADDER[0]
+    page, fit, digests = b"", pictures.LADDER[0], dict[Path, str]()
     while True:
-        page = render(Inputs(reports, models, datasets), params, fit)
+        page = render(Inputs(reports, models, datasets, digests=digests), params, fit)
         smaller = pictures.following(fit, len(page), LIMIT_BYTES)
         if len(page) <= LIMIT_BYTES or smaller is None:
             break

@@ -13,7 +13,7 @@ import yaml
 from dbgan.params import Params
 from dbgan.report.curves import short
 from dbgan.report.inputs import VARIANTS, Inputs, evaluate_stage, number, texts
-from dbgan.report.models import ModelCard, computed_by, digest
+from dbgan.report.models import ModelCard, computed_by
 from dbgan.report.pictures import Album, Picture
 
 AUDIT_FIGURES = (
@@ -203,12 +203,12 @@ def corpora(album: Album, params: Params) -> list[CorpusCard]:
         contact = album.sheet(
             f"curate/{name}/contact.png", f"Contact sheet of {name}: kept and dropped samples", f"curate@{name}"
         )
-        own = digest(album.inputs, "datasets", f"{source.use}/{name}/shards.parquet")
+        own = album.inputs.digest("datasets", f"{source.use}/{name}/shards.parquet")
         cards.append(CorpusCard(name, source.use, header, curated, contact, own))
     for name in params.synthetic:
         stage = "synthesize" if name in params.synthesize else "blur"
         header = album.inputs.json("datasets", f"synthetic/{name}/corpus.json", f"{stage}@{name}")
-        own = digest(album.inputs, "datasets", f"synthetic/{name}/shards.parquet")
+        own = album.inputs.digest("datasets", f"synthetic/{name}/shards.parquet")
         cards.append(CorpusCard(name, "synthetic", header, digest=own))
     return cards
 
