@@ -76,7 +76,7 @@ def refused_inputs(corpus: Path) -> list[tuple[str, str, str]]:
     rows = tables.read_parquet(corpus / tables.REJECTS).to_pylist()
     origins = origins_path(opened(corpus).name, corpus)
     paths = json.loads(origins.read_bytes()) if origins.is_file() else {}
-    return [(row["reason"], row["detail"], paths.get(row["origin"], row["origin"])) for row in rows]
+    return sorted((row["reason"], row["detail"], paths.get(row["origin"], row["origin"])) for row in rows)
 
 
 @corpus_app.command("verify")

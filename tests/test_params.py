@@ -43,8 +43,13 @@ def test_a_value_out_of_range_names_key_range_and_value(tmp_path: Path, values: 
 
 
 def test_gopro_requires_the_blur_folder() -> None:
-    with pytest.raises(ParamsError, match="blur_gamma"):
+    with pytest.raises(ParamsError, match=r"wrong value\(s\)\n  layout gopro needs .*blur_gamma"):
         validated(IngestParams, {"layout": "gopro"}, "--set")
+
+
+def test_one_half_of_a_way_to_pair_is_named() -> None:
+    with pytest.raises(ParamsError, match="found blur_glob alone"):
+        validated(IngestParams, {"layout": "paired", "blur_glob": "*.png"}, "--set")
 
 
 def test_a_project_without_a_test_source_is_told_before_any_work(tmp_path: Path, values: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dbgan.corpus.recordings import ROOT_SEQUENCE
@@ -19,6 +19,9 @@ RAW = frozenset(
     {".dng", ".arw", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srw"}
 )
 """Extensions of cameras' raw files, which nothing here develops."""
+
+SHARP = frozenset({"sharp", "gt", "groundtruth"})
+"""Folders, in lower case, in which captures are not expected. Where the twins are there too, `layouts` refuses."""
 
 CLIP_ADVICE = "For their frames add a source of the same root, layout `video`, `take: blurry` (docs/data/own.md)."
 RAW_ADVICE = "Camera raw is not developed here: export JPEG, TIFF or PNG beside it."
@@ -53,14 +56,25 @@ def scan(root: Path, params: IngestParams) -> Scan:
         for advice, of_kind in ((CLIP_ADVICE, clips), (RAW_ADVICE, raw))
         if (lone := tuple(path for path in of_kind if not stems[posixpath.splitext(path)[0]]))
     }
-    live = {posixpath.splitext(path)[0] for path in clips if stems[posixpath.splitext(path)[0]]}
-    told = list(burst_notes(named_bursts(pictures)))
-    if live:
-        told.append(f"{len(live)} pictures are live photos: the clip beside each is not used.")
-    if CLIP_ADVICE in unused:
-        told.append(f"{len(unused[CLIP_ADVICE])} clips of video beside the photos are not used.")
+    live = {whole for path in clips if stems[whole := posixpath.splitext(path)[0]]}
+    told = (*burst_notes(named_bursts(pictures)), *_notes(pictures, len(live), len(unused.get(CLIP_ADVICE, ()))))
     ignored = tree.ignored + len(tree.files) - len(pictures) - sum(map(len, unused.values()))
-    return Scan(frames, tree.rejects, ignored, notes=tuple(told), litter=dict(tree.litter), unused=unused)
+    return Scan(frames, tree.rejects, ignored, notes=told, litter=dict(tree.litter), unused=unused)
+
+
+def _notes(pictures: Sequence[str], live: int, clips: int) -> Iterator[str]:
+    """Sentences for the card on what is no picture, and on pictures that may be no captures."""
+    if live:
+        yield f"Live photos: {live}. The clip beside each is not used."
+    if clips:
+        yield f"Clips of video beside the photos, not used: {clips}."
+    folders = Counter(map(posixpath.dirname, pictures))
+    sharp = sum(count for folder, count in folders.items() if not SHARP.isdisjoint(folder.lower().split("/")))
+    if sharp:
+        yield (
+            f"Pictures in folders called `sharp` or `gt`: {sharp}. Sharp ones would teach BGAN that real photos are "
+            "sharp: if they are, point `root` at the others."
+        )
 
 
 def detect(files: Sequence[str]) -> dict[str, str] | None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from dbgan.errors import DbganError
 from dbgan.ingest import captures, clips, frames, gopro, gopro_all, paired, sessions, tars, video
 from dbgan.ingest.digests import DigestCache, FileState
+from dbgan.ingest.presets import PRESETS
 from dbgan.ingest.scan import Scan, walk
 from dbgan.params import IngestParams
 
@@ -74,12 +75,11 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
         for name, settings in _detected(walk(root).files, tuple(LAYOUTS))
         if name != params.layout or any(getattr(params, key) != value for key, value in settings.items())
     ]
-    unpaired = sum(reject.reason == "pair_missing" for reject in scan.rejects)
+    expected = f"{PRESETS[params.preset].expected}" if params.preset else LAYOUTS[params.layout].EXPECTED
     raise DbganError(
         f"{root}: nothing of the layout `{params.layout}` was found.\n"
-        f"Expected: {LAYOUTS[params.layout].EXPECTED}.\n"
-        f"Found: {unpaired} files without a twin, {scan.ignored} other files. "
-        + (_looks_like(root, out, *others[0]) if others else _none_fits())
+        f"Expected: {expected}.\n"
+        f"Found: {_found(scan)}. " + (_looks_like(root, out, *others[0]) if others else _none_fits())
     )
 
 
@@ -129,13 +129,25 @@ def _wrong(root: Path, out: Path, params: IngestParams, found: tuple[str, Settin
     )
 
 
+def _found(scan: Scan) -> str:
+    """How many files were refused, with the first of each reason, and how many were none of the layout's business."""
+    first = {reject.reason: reject for reject in reversed(scan.rejects)}
+    refused = [
+        f"{count} x {reason} (such as {first[reason].path}: {first[reason].detail})"
+        for reason, count in sorted(Counter(reject.reason for reject in scan.rejects).items())
+    ]
+    others = scan.ignored + sum(map(len, scan.unused.values()))
+    return ", ".join([*refused, f"{others} other files"])
+
+
 def _looks_like(root: Path, out: Path, name: str, settings: Settings) -> str:
     words = ["dbgan", "ingest", str(root), str(out), "--layout", name]
     words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     yaml = ", ".join([f"layout: {name}", *(f"{key}: {value!r}" for key, value in settings.items())])
+    choose = "\n(`take: blurry`, where the frames are not sharp)" if "take" in settings else ""
     return (
         f"It looks like the layout `{name}`: {LAYOUTS[name].EXPECTED}.\n"
-        f"Next: {shlex.join(words)}\nor in params.yaml: ingest: {{{yaml}}}"
+        f"Next: {shlex.join(words)}\nor in params.yaml: ingest: {{{yaml}}}{choose}"
     )
 
 

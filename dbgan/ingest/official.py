@@ -73,13 +73,13 @@ def _split_note(split: str, expected: Mapping[str, int], pairs: Mapping[str, int
         f"This is a part of the official {split} split of GOPRO_Large: {len(there)} of its {len(expected)} sequences, "
         f"{total} of its {all_pairs} pairs."
     )
-    short = [f"{name} {found} of {expected[name]}" for name, found in there.items() if found < expected[name]]
+    short = [f"{name} has {found} of {expected[name]}" for name, found in there.items() if found < expected[name]]
     over = [f"{name} {found}, officially {expected[name]}" for name, found in there.items() if found > expected[name]]
     absent = [name for name in expected if name not in there]
     if short:
-        said += f" Pairs are missing in {_listed(short)}."
+        said += f" Not whole: {_listed(short)}."
     if absent:
-        said += f" Sequences that are missing: {_listed(absent)}."
+        said += f" Not there: {_listed(absent)}."
     if over:
         said += f" More pairs than officially, so not the published set: {_listed(over)}."
     return said

@@ -39,8 +39,9 @@ def _explain(model: type[BaseModel], error: ValidationError, lines: Mapping[Key,
     for problem in error.errors():
         where = _without_tags(problem)
         line = _line_of(where, lines)
+        name = f"{'.'.join(map(str, where))}: " if where else ""  # none: what several keys say together
         prefix = f"  line {line}: " if line else "  "
-        text.append(f"{prefix}{'.'.join(str(part) for part in where) or '(whole)'}: {_what(model, problem)}")
+        text.append(f"{prefix}{name}{_what(model, problem)}")
     return "\n".join(text)
 
 
@@ -49,7 +50,7 @@ def _what(model: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(where[-1]), _neighbours(model, where), 1) or _elsewhere(model, where)
         return "no such key." + (f" Did you mean {near[0]!r}?" if near else "")
-    said = str(problem["msg"])
+    said = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] != "missing" and not isinstance(problem.get("input"), dict):
         said += f" (found {problem.get('input')!r})"
     field = field_at(model, where)

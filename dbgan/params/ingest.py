@@ -127,10 +127,12 @@ class IngestParams(Model):
         }
         given = [way for way, is_given in ways.items() if is_given]
         if len(given) != 1:
-            found = f"found {' and '.join(given)}" if given else "found none"
+            halves = [name for name in ("blur_glob", "sharp_glob", "blur_regex", "sharp_regex") if getattr(self, name)]
+            alone = [f"{name} alone" for name in halves]
+            found = f"found {' and '.join(given or alone) or 'none'}"
             raise ValueError(
-                "layout paired needs one of preset, blur_glob and sharp_glob (such as '*/blur/*.png' and "
-                f"'*/sharp/*.png'), blur_regex and sharp_regex; {found}"
+                "layout paired needs one way to pair: preset, or blur_glob and sharp_glob (such as '*/blur/*.png' and "
+                f"'*/sharp/*.png'), or blur_regex and sharp_regex; {found}"
             )
         if self.split and not self.preset:
             raise ValueError("split goes with a preset; a folder, glob or split_list of one's own names a split itself")

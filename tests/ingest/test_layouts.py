@@ -124,6 +124,19 @@ def test_a_wrong_layout_is_told_what_the_folder_looks_like_and_the_command_that_
     assert done.exit_code == 0, done.output
 
 
+def test_what_was_found_instead_is_told_with_the_first_file_and_why(tmp_path: Path) -> None:
+    put(tmp_path / "v" / "clip.mp4", b"x")
+    with pytest.raises(DbganError, match=r"Found: 1 other files\. (?s:.*)--layout video (?s:.*)`take: blurry`, where"):
+        ingest("x", CAPTURES, tmp_path / "v", tmp_path / "out")
+    for number in (1, 5, 9):
+        put(tmp_path / "f" / "clip" / f"{number:04d}.png", raw_png(pixels(number)))
+    with pytest.raises(DbganError, match=r"Found: 1 x window_incomplete \(such as clip/0001\.png: .*3.*\), 0 other"):
+        ingest("x", IngestParams(layout="frames", window=3), tmp_path / "f", tmp_path / "out")
+    preset = IngestParams(layout="paired", preset="rsblur")
+    with pytest.raises(DbganError, match=r"Expected: RSBlur/DAY/ID/\{real_blur/real_blur,gt/gt_sharp\}\.png"):
+        ingest("x", preset, tmp_path / "f", tmp_path / "out")
+
+
 @pytest.mark.parametrize("tree", ["GOPR0001_11_00/000001.png", "scene001/{side}_1.png", "S/{side}/1.png"])
 def test_captures_never_take_sharp_pictures_for_blurry_ones(tmp_path: Path, tree: str) -> None:
     sides = {"scene001/{side}_1.png": ("blur/blur", "gt/gt"), "S/{side}/1.png": ("blur", "sharp")}
@@ -156,8 +169,8 @@ def test_a_full_official_split_is_recognised_and_a_part_is_told(split: dict[str,
     said = " ".join(gopro.notes(GOPRO, less))
     assert f"part of the official {name} split" in said
     assert f"{len(split) - 1} of its {len(split)} sequences, {less.total()} of its {sum(split.values())} pairs" in said
-    assert f"Sequences that are missing: {max(split)}" in said
-    assert "98 of 100" in said
+    assert f"Not there: {max(split)}" in said
+    assert "has 98 of 100" in said
     more = " ".join(gopro.notes(GOPRO, Counter({first: 999, "MINE_1": 3})))
     assert f"{first} 999, officially {split[first]}" in more
     assert "not of GOPRO_Large: MINE_1" in more

@@ -100,7 +100,7 @@ def test_live_photos_are_told_and_their_clips_left_alone(tmp_path: Path) -> None
         put(tmp_path / "raw" / name, b"x")
     scan = captures.scan(tmp_path / "raw", CAPTURES)
     assert [frame.frame for frame in scan.frames] == ["IMG_1", "IMG_2", "IMG_3"]
-    assert scan.notes == ("2 pictures are live photos: the clip beside each is not used.",)
+    assert scan.notes == ("Live photos: 2. The clip beside each is not used.",)
     assert (scan.ignored, scan.unused) == (3, {})
 
 
@@ -118,9 +118,16 @@ def test_clips_and_raw_files_that_no_picture_goes_with_are_named_with_what_to_do
     assert "layout `video`" in said
     assert "not used: dcim/IMG_4.DNG. Camera raw is not developed here" in said
     assert "2 other files ignored" in said
-    assert "3 clips of video beside the photos are not used." in noted(tmp_path / "c")
-    assert "1 pictures are live photos" in noted(tmp_path / "c")
+    assert "Clips of video beside the photos, not used: 3." in noted(tmp_path / "c")
+    assert "Live photos: 1." in noted(tmp_path / "c")
     assert "VID_2" not in noted(tmp_path / "c")
+
+
+def test_pictures_in_a_folder_of_sharp_ones_without_twins_are_told(tmp_path: Path) -> None:
+    for name in ("blur/a.png", "Sharp/b.png", "walk/sharp/c.png", "sharpie/d.png"):
+        put(tmp_path / "raw" / name, raw_png(pixels(1)))
+    ingest("c", CAPTURES, tmp_path / "raw", tmp_path / "c")
+    assert "Pictures in folders called `sharp` or `gt`: 2." in noted(tmp_path / "c")
 
 
 def test_the_clip_behind_a_motion_photo_is_cut_off(tmp_path: Path, snapshot: Snapshot) -> None:
