@@ -12,7 +12,7 @@ from dbgan.corpus import Corpus
 from dbgan.corpus.selection import read_selection, write_selection
 from dbgan.errors import CorpusError
 from dbgan.train.batches import Batches, centre_crops, epoch_order
-from dbgan.train.data import Cache, TrainingSet, open_set, open_synthetic
+from dbgan.train.data import RECENT, Cache, TrainingSet, open_set, open_synthetic
 from dbgan.train.mix import MixedBatches
 from tests.train.conftest import FRAMES, SIDE, blurred, sharp_picture
 
@@ -150,6 +150,15 @@ def test_several_crops_of_a_picture_decode_it_once(datasets: Path, monkeypatch: 
     assert len({tuple(first[0][1][i].flatten().tolist()) for i in range(4)}) > 1  # of other places
     again = Batches(pairs(datasets), seed=5, purpose="pairs", crop=32, batch=4, per_image=4)
     assert torch.equal(again(3)[0], first[3][0])
+
+
+def test_without_a_cache_memory_does_not_grow_with_the_pictures_read(datasets: Path) -> None:
+    samples = pairs(datasets, cache="none")
+    samples.load()
+    assert samples._pictures == {}
+    for index in range(len(samples)):
+        samples.images(index)
+        assert len(samples._pictures) <= RECENT < len(samples)
 
 
 def test_a_cache_is_filled_before_it_is_asked(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,10 @@ def test_without_an_average_the_network_itself_is_kept() -> None:
     assert list(taught.modules) == ["generator"]
 
 
+def test_its_weights_lie_in_memory_as_channels_last() -> None:
+    assert learner(0.0).network.head.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_averaging_does_not_change_what_is_learnt() -> None:
     plain, averaged = learner(0.0), learner(0.9)
     for step in range(3):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import collections
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from dbgan.params import CameraParams, FinetuneParams
-from dbgan.train.batches import Batches
+from dbgan.params import CameraParams, FinetuneParams, TrainingParams
+from dbgan.train.batches import Batches, Crop
 from dbgan.train.data import open_set, open_synthetic
 from dbgan.train.mix import MixedBatches
+from dbgan.train.pairs import DbganData, batches
 
 FIELDS = ("blur", "sharp")
 STEPS = {"schedule": {"steps": 3}}
@@ -51,6 +53,37 @@ def test_the_camera_changes_blur_alone_and_only_where_it_is_asked(datasets: Path
             assert changed == (everywhere or bool(plain.corpus(step, i)))
     other = MixedBatches(real, synthetic, 0.5, sensors=CameraParams(), all_crops=everywhere)
     assert torch.equal(other(3)[0], taken(3)[0])  # whatever was made before
+
+
+class OneCrop(Batches):
+    """Whatever is asked for, the same crop."""
+
+    def crops(self, step: int, i: int) -> Crop:
+        return super().crops(0, 0)
+
+
+def test_every_crop_has_a_camera_of_its_own(datasets: Path) -> None:
+    real = cut(datasets, "real")
+    same = OneCrop(real.samples, seed=5, purpose="real", crop=32, batch=2)
+    taken = MixedBatches(same, {}, 0.0, sensors=CameraParams(), all_crops=True)
+    blurs = [taken(step)[0][i].numpy().tobytes() for step in range(2) for i in range(2)]
+    assert len(set(blurs)) == 4
+
+
+def test_params_reach_the_mix(datasets: Path) -> None:
+    values = {"corpora": {"a": 3.0, "b": 1.0}, "mix": 0.5, "reads": "datasets/synthetic", **STEPS}
+    values |= {"camera": {}, "camera_on": "all"}
+    pairs, toy = open_set(datasets, ["pairs"], FIELDS, "train"), open_synthetic(datasets, "toy", FIELDS)
+    data, training = DbganData(pairs, pairs, {"a": toy, "b": toy}), TrainingParams(crop=32, prefetch=0)
+    mixed = batches("finetune", training, FinetuneParams.model_validate(values), data)
+    assert isinstance(mixed, MixedBatches)
+    drawn = collections.Counter(mixed.corpus(step, i) for step in range(500) for i in range(4))
+    assert {name: count / 2000 for name, count in drawn.items()} == pytest.approx(
+        {"": 0.5, "a": 0.375, "b": 0.125}, abs=0.045
+    )
+    places = [(step, i) for step in range(4) for i in range(4) if not mixed.corpus(step, i)]
+    assert places
+    assert not any(np.array_equal(mixed.crops(*place)[0], mixed.real.crops(*place)[0]) for place in places)
 
 
 def test_dvc_watches_what_is_mixed_in() -> None:

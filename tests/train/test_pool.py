@@ -51,6 +51,24 @@ def test_past_logits_join_the_mean_by_hand() -> None:
     assert (fake.grad != 0).all()
 
 
+def test_what_was_said_before_is_in_the_next_verdict(datasets: Path, bgan_params: BganParams) -> None:
+    torch.set_num_threads(1)
+    params = bgan_params.model_copy(update={"pool": 5})
+    numerics = Numerics("cpu", bf16=False, threads=1)
+    critic = BganTask("toy", params, open_data(params, datasets), numerics)._critic
+    pictures = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    real, fake = pictures[:2], pictures[2:]
+    critic.learn(real, fake, lr=1e-3)
+    past = critic.modules["pool"].past()
+    with torch.no_grad():
+        logits = critic.network(real), critic.network(fake)
+    assert len(past[0]) == len(past[1]) == 2
+    assert float(critic.verdict(real, fake)) == pytest.approx(float(relativistic_generator_loss(*logits, past)))
+    expected = float(relativistic_discriminator_loss(*logits, past))
+    assert critic.learn(real, fake, lr=1e-3)["d_loss"] == pytest.approx(expected, rel=1e-5)
+    assert expected != pytest.approx(float(relativistic_discriminator_loss(*logits)), rel=1e-4)
+
+
 def test_a_pool_for_the_classical_loss_is_refused() -> None:
     with pytest.raises(ValueError, match="the classical loss has none"):
         AdversarialParams.model_validate({"loss": "classical", "pool": 8, "schedule": {"steps": 1}})
