@@ -42,6 +42,23 @@ def test_code_digest_follows_the_source(tmp_path: Path, monkeypatch: pytest.Monk
     assert recipe.code_digest("toypkg") != before
 
 
+@pytest.mark.parametrize(
+    ("flags", "known_as", "bf16"),
+    [
+        ("fpu avx2 fma", "avx2", False),
+        ("fpu avx2 avx512f avx512bw", "avx512", False),
+        ("fpu avx2 avx512f avx512bw avx512_bf16", "avx512", True),
+        ("fpu avx2 avx512f avx512bw amx_tile amx_bf16", "amx", True),
+    ],
+)
+def test_a_cpu_is_known_by_its_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, known_as: str, bf16: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"model name\t: made up\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(recipe, "Path", lambda _: tmp_path / "cpuinfo")
+    assert (recipe.cpu_class.__wrapped__(), recipe.has_bf16()) == (known_as, bf16)
+
+
 def test_cpu_class_is_one_of_the_known_or_the_architecture() -> None:
     import platform
 

@@ -58,6 +58,12 @@ VIEW = 192
 """Side of the pictures that gauges and samples.png look at, px; less where a source's pictures are smaller."""
 
 
+CUDA_NOTE = (
+    "a stopped and resumed training of the trajectory head equals an undisturbed one statistically, not bit for bit: "
+    "on CUDA parts of its backward pass add up in no fixed order"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class BganData:
     """What BGAN learns from and is looked at with; `held_out` and `captures` are never trained on where val exists."""
@@ -134,6 +140,8 @@ def open_data(params: BganParams, datasets: Path) -> BganData:
                 "judge.steps to 0."
             )
     notes: tuple[str, ...] = (stream.NOTE,) if training.loader == "stream" else ()
+    if device == "cuda" and params.generator.network == "trajectory":
+        notes += (CUDA_NOTE,)
     if len(held_out) == 0:
         notes += (f"no validation split in {', '.join(params.sharp)}: gauges look at training frames",)
     return BganData(

@@ -133,6 +133,29 @@ def test_the_perceptual_loss_compares_with_its_own_sharp_input(
     assert torch.equal(seen[0], trained._sharp(4)[0])
 
 
+def test_every_picture_of_every_step_has_a_noise_of_its_own(
+    bgan_params: BganParams, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, drawn = task(bgan_params, datasets), []
+    real = trained._noise
+    monkeypatch.setattr(trained, "_noise", lambda *of: drawn.append(real(*of)) or drawn[-1])
+    for step in range(3):
+        trained._step("synthetic", step, step)
+    assert [z.shape for z in drawn] == [(2, 4)] * 3
+    assert len({tuple(row.tolist()) for z in drawn for row in z}) == 6
+
+
+def test_on_cuda_the_trajectory_head_says_that_resume_is_not_bit_for_bit(
+    bgan_params: BganParams, datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = bgan_params.model_copy(update={"generator": GeneratorParams(network="trajectory", blocks=1, width=8)})
+    assert open_data(head, datasets).notes == ()
+    monkeypatch.setattr(Numerics, "choose", lambda training: Numerics("cuda", bf16=True, threads=1))
+    (note,) = open_data(head, datasets).notes
+    assert "statistically, not bit for bit" in note
+    assert open_data(bgan_params, datasets).notes == ()
+
+
 def test_each_phase_has_its_own_rates_and_the_discriminator_its_share(bgan_params: BganParams, datasets: Path) -> None:
     rates = {"lr": 4e-4, "lr_end": 1e-4}
     params = bgan_params.model_copy(update={"phase_real": ScheduleParams(steps=3, **rates), "discriminator_lr": 2e-4})
