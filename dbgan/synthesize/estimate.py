@@ -67,12 +67,17 @@ def estimate(
     counts = Counter(item.model for shard in pending for item in shard.items)
     seconds: dict[str, float] = {}
     written = 0.0
+    number = workers or _workers_here(blurs, params)
+    # A worker of this machine has its share of the cores; one of another machine at least those it asks for.
+    cores = max(params.threads, (os.cpu_count() or 1) / number)
     pairs = Pairs(make_builder(sources, blurs, params))
     with threads(params.threads):
         for model, count in counts.items():
-            seconds[model], each = _probe(pairs, probes(pending, model), params)
+            on_cpu = getattr(blurs[model], "device", "cpu") == "cpu"
+            makers = pairs.makers(model)
+            steps, each = _probe(pairs, probes(pending, model))
+            seconds[model] = seconds_per_pair(steps, params, makers, cores, on_cpu=on_cpu)
             written += each * count
-    number = workers or _workers_here(blurs, params)
     hours = sum(seconds[model] * count for model, count in counts.items()) / number / 3600
     total = sum(len(shard.items) for shard in plans)
     return Estimate(
@@ -87,9 +92,25 @@ def probes(plans: Sequence[Plan], model: str) -> list[Item]:
     return [items[(2 * k + 1) * len(items) // (2 * count)] for k in range(count)]
 
 
-def _probe(pairs: Pairs, items: Sequence[Item], params: SynthesizeParams) -> tuple[float, float]:
-    """Seconds per pair and bytes per pair of one worker, whose slowest step decides."""
-    times: list[float] = []
+def seconds_per_pair(
+    steps: tuple[float, float, float], params: SynthesizeParams, makers: int, cores: float, *, on_cpu: bool
+) -> float:
+    """Of one worker: its slowest step decides, or the cores that its steps share.
+
+    Args:
+        steps: seconds of reading, blurring and encoding, one after the other.
+        params: threads, io_threads; all variants of a picture share one reading of it.
+        makers: pictures that are blurred beside each other; each takes `params.threads / makers` threads.
+        cores: that the worker has. on_cpu: whether blurring takes any of them.
+    """
+    read, blur, encode = steps[0] / params.variants, steps[1], steps[2]
+    busy = read + encode + (blur * params.threads / makers if on_cpu else 0.0)
+    return max(read / params.io_threads, blur / makers, encode / params.io_threads, busy / cores)
+
+
+def _probe(pairs: Pairs, items: Sequence[Item]) -> tuple[tuple[float, float, float], float]:
+    """Mean seconds of the three steps of a pair, and bytes per pair."""
+    times: list[tuple[float, ...]] = []
     sizes: list[int] = []
     for item in items:
         marks = [time.perf_counter()]
@@ -99,13 +120,11 @@ def _probe(pairs: Pairs, items: Sequence[Item], params: SynthesizeParams) -> tup
         marks.append(time.perf_counter())
         sample = pairs.encoded(item, frames, made)
         marks.append(time.perf_counter())
-        read, blur, encode = (later - earlier for earlier, later in itertools.pairwise(marks))
-        # All variants of a picture share one reading of it.
-        read /= params.variants * params.io_threads
-        times.append(max(read, blur / pairs.makers(item.model), encode / params.io_threads))
+        times.append(tuple(later - earlier for earlier, later in itertools.pairwise(marks)))
         sizes.append(sum(len(data) for data in sample.fields.values()))
     timed = times[1:] or times
-    return sum(timed) / len(timed), sum(sizes) / len(sizes)
+    read, blur, encode = (sum(step) / len(timed) for step in zip(*timed, strict=True))
+    return (read, blur, encode), sum(sizes) / len(sizes)
 
 
 def _workers_here(blurs: Mapping[str, Blur], params: SynthesizeParams) -> int:

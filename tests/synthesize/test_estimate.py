@@ -13,7 +13,7 @@ import yaml
 from dbgan.corpus.layout import Plan
 from dbgan.params import SynthesizeParams
 from dbgan.synthesize import Estimate, synthesize
-from dbgan.synthesize.estimate import PROBES, probes
+from dbgan.synthesize.estimate import PROBES, probes, seconds_per_pair
 from dbgan.synthesize.plan import Item
 from tests.conftest import PROJECT
 from tests.synthesize.tiny import make_source
@@ -48,6 +48,18 @@ def test_hours_are_seconds_per_pair_over_workers(datasets: Path, models: Path, t
     seconds = sum(told.seconds[model] * count for model, count in told.models.items())
     assert told.hours == pytest.approx(seconds / 4 / 3600)
     assert told.facts()["hours"].endswith("with 4 workers")
+
+
+def test_steps_that_share_the_cores_of_a_machine_take_longer_than_the_slowest_of_them() -> None:
+    kernel = params(model="kernel", generator="", threads=2, io_threads=2, variants=2)
+    steps = (0.02, 0.04, 0.05)
+    # 0.01 s to read, 0.04 to blur and 0.05 to encode on 2 cores; with cores to spare encoding by 2 threads decides.
+    assert seconds_per_pair(steps, kernel, 2, 2, on_cpu=True) == pytest.approx(0.05)
+    assert seconds_per_pair(steps, kernel, 2, 64, on_cpu=True) == pytest.approx(0.025)
+    # A network takes both threads for one picture; a GPU takes none.
+    network = params(threads=2, io_threads=2)
+    assert seconds_per_pair((0.02, 0.4, 0.06), network, 1, 2, on_cpu=True) == pytest.approx(0.435)
+    assert seconds_per_pair((0.02, 0.01, 0.06), network, 1, 2, on_cpu=False) == pytest.approx(0.035)
 
 
 def test_nothing_to_do_costs_nothing(datasets: Path, models: Path, tmp_path: Path) -> None:
