@@ -22,6 +22,7 @@ def connected(verb: str, cpus: int) -> Iterator[Any]:
 
     Raises:
         MissingPackageError: ray is not installed.
+        DbganError: there is no cluster at `RAY_ADDRESS`, or it refuses this process.
     """
     require("ray", verb)
     # Set before the import: Ray reads it then. Its start-up should not report to anyone.
@@ -35,12 +36,27 @@ def connected(verb: str, cpus: int) -> Iterator[Any]:
         if not os.environ.get("RAY_ADDRESS"):
             # Told, because Ray would look for a cluster on this machine by itself, and refuse the number of CPUs there.
             options |= {"address": "local", "num_cpus": max(os.cpu_count() or 1, cpus)}
-        ray.init(**options)
+        _init(ray, options)
     try:
         yield ray
     finally:
         if started:
             ray.shutdown()
+
+
+def _init(ray: Any, options: Mapping[str, Any]) -> None:
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if not address:
+            raise
+        cause = str(error.__cause__ or error.__context__ or error).strip().splitlines()[-1]
+        raise DbganError(
+            f"RAY_ADDRESS={address}: expected a Ray cluster that takes this process, found none "
+            f"({error}: {cause[:300]}).\n"
+            "Next: `ray status` here; RAY_AUTH_MODE=token where the cluster asks for a token (docs/cluster.md)."
+        ) from None
 
 
 def require_room(ray: Any, workers: int, cpus: int, gpus: float) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from dbgan.cluster import connected
 from dbgan.corpus.layout import EncodedSample, Plan, Reject
 from dbgan.engine import build_corpus
 from dbgan.engine.actors import _Waiting
@@ -66,6 +67,22 @@ def test_plans_of_a_group_stay_with_a_worker_until_others_idle() -> None:
     assert waiting.take("a", {"b"}).shard == "b1", "nothing else is left: another's group is shared"
     assert waiting.take("b", {"b"}).shard == "b2"
     assert not waiting
+
+
+def test_a_cluster_that_is_not_there_or_refuses_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**options: Any) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster") from RuntimeError("a\nInvalidAuthToken: missing")
+
+    monkeypatch.setattr(_needs_ray(), "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", "192.0.2.1:6379")
+    wanted = (
+        r"RAY_ADDRESS=192.0.2.1:6379: expected a Ray cluster .*Failed to connect.*InvalidAuthToken(.|\n)*Next: `ray"
+    )
+    with pytest.raises(DbganError, match=wanted), connected("a test", 1):
+        pass
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(ConnectionError), connected("a test", 1):
+        pass
 
 
 def _needs_ray() -> Any:
