@@ -59,14 +59,15 @@ def refuse_unnamed(params: Params) -> None:
                 )
 
 
-def refuse_without_decisions(name: str) -> None:
-    """Stop before an ingest whose curation DVC would not start: it ends there in nothing but "No such file"."""
+def say_without_decisions(name: str) -> None:
+    """Tell what the curation of a source lacks: DVC will not start it, and says nothing but "No such file"."""
     reviews = DATASETS / "reviews" / f"{name}.csv"
     if not reviews.is_file():
-        raise DbganError(
-            f"{reviews}: no such file. People's decisions on {name} belong there, and its curation depends on it.\n"
+        print(
+            f"{name}: no {reviews}, where people's decisions on it belong and on which its curation depends.\n"
             f"Next: echo key,decision,note > {reviews}\n"
-            "and run the same command again. `dbgan params check` looks at all sources."
+            "and go on with dvc repro; nothing is ingested again. `dbgan params check` looks at all sources.",
+            flush=True,
         )
 
 

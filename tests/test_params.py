@@ -52,13 +52,6 @@ def test_one_half_of_a_way_to_pair_is_named() -> None:
         validated(IngestParams, {"layout": "paired", "blur_glob": "*.png"}, "--set")
 
 
-def test_a_project_without_a_test_source_is_told_before_any_work(tmp_path: Path, values: dict[str, Any]) -> None:
-    values["sources"] = {name: source for name, source in values["sources"].items() if source["use"] == "train"}
-    values["evaluate"]["scoring"].pop("aligned", None)
-    with pytest.raises(ParamsError, match=r"none has `use: test`\. The leak gate and all scores need"):
-        load(written(tmp_path, values))
-
-
 def test_a_model_that_names_an_unknown_source_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
     values["bgan"]["demo"]["real"] = ["demo-phone"]
     with pytest.raises(ParamsError, match=r"bgan\.demo\.real names 'demo-phone'.*Did you mean 'demo-phones'"):

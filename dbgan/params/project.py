@@ -40,11 +40,6 @@ class Params(Model):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        if not any(source.use == "test" for source in self.sources.values()):
-            raise ValueError(
-                "sources: none has `use: test`. The leak gate and all scores need datasets/test. Name a folder of "
-                "captures that no model learns from (datasets/README.md)"
-            )
         self._require_sources("train", self._named_sources())
         twice = sorted(self.synthesize.keys() & self.blur.keys())
         if twice:

@@ -17,6 +17,12 @@ def lacking(params: Params, folder: Path) -> list[str]:
     Raw folders that a sample or a `.dvc` file stands for are not missing: a stage or `dvc pull` makes them.
     """
     found = []
+    tested = folder / "datasets" / "test"
+    if not tested.is_dir() and not any(source.use == "test" for source in params.sources.values()):
+        found.append(
+            f"{tested}: no such folder, and no source has `use: test`; the leak gate and all scores read it.\n"
+            f"Next: name captures that no model learns from as such a source, or do without scores: mkdir -p {tested}"
+        )
     for name, source in params.sources.items():
         try:
             read_decisions(folder / "datasets" / "reviews" / f"{name}.csv")

@@ -1,4 +1,4 @@
-"""`dbgan params check` finds what `dvc repro` would end on in DVC's bare words; ingest says it for its own source."""
+"""`dbgan params check` finds what `dvc repro` would end on in DVC's bare words; ingest tells it of its own source."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import yaml
 from typer.testing import CliRunner
 
 from dbgan.cli import app
-from dbgan.errors import DbganError
+from dbgan.params import load
 from dbgan.project.new import new
-from pipelines.stage import refuse_without_decisions
+from pipelines.stage import say_without_decisions
 
 
 @pytest.fixture
@@ -69,9 +69,25 @@ def test_a_folder_that_dvc_can_fetch_is_not_missing(project: Path) -> None:
     assert checked()[0] == 0
 
 
-def test_ingest_refuses_a_source_whose_curation_dvc_would_not_start(project: Path) -> None:
-    refuse_without_decisions("demo-gopro")
-    with pytest.raises(
-        DbganError, match=r"datasets/reviews/phone\.csv: no such file.*\nNext: echo key,decision,note > "
-    ):
-        refuse_without_decisions("phone")
+def test_a_project_without_a_test_source_needs_an_empty_folder_in_its_place(project: Path) -> None:
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["sources"] = {name: source for name, source in values["sources"].items() if source["use"] == "train"}
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    load(project / "params.yaml")
+    code, said = checked()
+    assert code == 1
+    assert "datasets/test: no such folder, and no source has `use: test`" in said
+    assert "mkdir -p datasets/test" in said
+    (project / "datasets/test").mkdir()
+    assert checked()[0] == 0
+
+
+def test_ingest_tells_a_source_whose_curation_dvc_would_not_start(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_without_decisions("demo-gopro")
+    assert capsys.readouterr().out == ""
+    say_without_decisions("phone")
+    said = capsys.readouterr().out
+    assert "phone: no datasets/reviews/phone.csv" in said
+    assert "Next: echo key,decision,note > datasets/reviews/phone.csv\n" in said
