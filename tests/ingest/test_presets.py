@@ -194,7 +194,7 @@ def test_a_users_regular_expressions_name_sequence_and_frame(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "needs one of preset"),
+        ({}, "needs one way to pair: preset, or blur_glob"),
         ({"preset": "hide", "blur_glob": "a/*", "sharp_glob": "b/*"}, "found preset and blur_glob"),
         ({"blur_regex": "(a", "sharp_regex": "(?P<frame>b)"}, "no regular expression"),
         ({"blur_regex": "a", "sharp_regex": "(?P<frame>b)"}, r"has no group \(\?P<frame>"),
