@@ -215,15 +215,23 @@ class _Lanes:
         if len(workers) == 1:
             self.lane(0, workers[0], alone=True)
             return
+        begin = threading.Event()
+
+        def begun(number: int, worker: Worker) -> None:
+            begin.wait()
+            self.lane(number, worker)
+
         with ThreadPoolExecutor(len(workers), "shard") as pool:
             try:
-                # Ctrl-C may come as soon as the first lane works.
-                lanes = [pool.submit(self.lane, number, worker) for number, worker in enumerate(workers)]
+                # None works before all are started: Ctrl-C while the pool starts a thread leaves that one unjoined.
+                lanes = [pool.submit(begun, number, worker) for number, worker in enumerate(workers)]
+                begin.set()
                 done, _ = wait(lanes, return_when=FIRST_EXCEPTION)
                 for lane in done:
                     lane.result()
             finally:
                 self._stopped = True
+                begin.set()
 
     def lane(self, number: int, worker: Worker, *, alone: bool = False) -> None:
         """Build what waits, up to `ATTEMPTS` times each, until nothing does. `alone`: the next plan is this lane's."""

@@ -95,11 +95,12 @@ def test_what_ends_one_ends_all_and_leaves_nothing_half(
 ) -> None:
     out, builder = tmp_path / "c", EndingBuilder(ends=ends)
     two = [plan("a", {"001": 10}), plan("b", {"001": 50}), plan("z", {"001": 3})]
-    before, started = threading.active_count(), time.monotonic()
+    before, started = {*threading.enumerate()}, time.monotonic()
     with pytest.raises(error):
         build_corpus(out, HEADER, builder, two, at_once=2)
     assert time.monotonic() - started < WAIT_S / 2
-    assert threading.active_count() == before
+    # others' threads, such as a library's that watches, may come and go
+    assert not [thread for thread in {*threading.enumerate()} - before if thread.name.startswith("shard")]
     assert "b-000" in builder.made
     assert not list(out.glob("*.tar"))
     assert not list(out.glob(".*.partial"))
