@@ -75,7 +75,7 @@ def scanned(params: IngestParams, root: Path, out: Path) -> Scan:
         for name, settings in _detected(walk(root).files, tuple(LAYOUTS))
         if name != params.layout or any(getattr(params, key) != value for key, value in settings.items())
     ]
-    expected = f"{PRESETS[params.preset].expected}" if params.preset else LAYOUTS[params.layout].EXPECTED
+    expected = PRESETS[params.preset].expected if params.preset else LAYOUTS[params.layout].EXPECTED
     raise DbganError(
         f"{root}: nothing of the layout `{params.layout}` was found.\n"
         f"Expected: {expected}.\n"
